@@ -25,7 +25,7 @@ func start(t *testing.T) *localissuer.Issuer {
 
 func get(t *testing.T, address string, into any) {
 	t.Helper()
-	res, err := http.Get(address) //nolint:noctx // a test against loopback
+	res, err := http.Get(address)
 	require.NoError(t, err)
 	defer res.Body.Close()
 	require.Equal(t, http.StatusOK, res.StatusCode)
@@ -120,7 +120,7 @@ func TestTokenEndpoint(t *testing.T) {
 func TestDownMeansNoAnswer(t *testing.T) {
 	i := start(t)
 	i.SetDown(true)
-	_, err := http.Get(i.KeySetURL()) //nolint:bodyclose,noctx // there is no answer
+	_, err := http.Get(i.KeySetURL())
 	require.Error(t, err)
 	_, err = i.PublicKeys(t.Context(), "", "ES256")
 	require.Error(t, err)
