@@ -1,0 +1,86 @@
+package jwks
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"maps"
+	"slices"
+)
+
+// Set is the usable keys of one key set document. It never changes, needs no network, and is safe for concurrent use. The zero
+// Set has no key.
+type Set struct {
+	index   map[lookup][]crypto.PublicKey
+	ids     map[string]struct{}
+	keys    int
+	skipped map[string]int
+	sum     [sha256.Size]byte // of the document
+}
+
+// lookup is what a token's header names. A kid of "" stands for every key.
+type lookup struct{ kid, alg string }
+
+// PublicKeys returns the keys that may have signed a token whose header names kid and alg. An empty result means that the set
+// has no such key. The error is always nil and the context is not used: they make a Set usable where a [Cache] is.
+//
+// An empty kid asks for every key that fits alg; who tries them all should bound how many. A kid that several keys share gives
+// those that fit alg. A key without an alg of its own fits each algorithm of its type and curve; EdDSA and Ed25519 name one
+// algorithm. The result is shared: callers must not write to it.
+func (s *Set) PublicKeys(_ context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	return s.index[lookup{kid, alg}], nil
+}
+
+// Len is the number of usable keys.
+func (s *Set) Len() int { return s.keys }
+
+// KeyIDs lists the key ids of the usable keys, sorted, each once. Keys without a key id are not in it.
+func (s *Set) KeyIDs() []string { return slices.Sorted(maps.Keys(s.ids)) }
+
+// Skipped counts the entries that are not used, by reason: malformed, use, key_ops, algorithm, type, symmetric, private, size.
+func (s *Set) Skipped() map[string]int { return maps.Clone(s.skipped) }
+
+// find returns the keys for kid and alg, and whether the set can decide about them: it cannot when it does not know the kid,
+// for the issuer may have added it since. A kid that is known under other algorithms only is decided: no such key.
+func (s *Set) find(kid, alg string) (found []crypto.PublicKey, decided bool) {
+	if found, ok := s.index[lookup{kid, alg}]; ok {
+		return found, true
+	}
+	_, known := s.ids[kid]
+	return nil, known
+}
+
+func newSet() *Set {
+	return &Set{
+		index:   map[lookup][]crypto.PublicKey{},
+		ids:     map[string]struct{}{},
+		skipped: map[string]int{},
+	}
+}
+
+func (s *Set) add(k key) {
+	s.keys++
+	for _, alg := range k.algorithms {
+		s.enter(lookup{"", alg}, k.public)
+		if k.id != "" {
+			s.enter(lookup{k.id, alg}, k.public)
+		}
+	}
+	if k.id != "" {
+		s.ids[k.id] = struct{}{}
+	}
+}
+
+// enter adds a key to one line of the index, unless the same key stands there: trying it twice proves nothing more.
+func (s *Set) enter(at lookup, public crypto.PublicKey) {
+	line := s.index[at]
+	for _, have := range line {
+		if have.(interface{ Equal(x crypto.PublicKey) bool }).Equal(public) {
+			return
+		}
+	}
+	s.index[at] = slices.Clip(append(line, public))
+}
+
+// isOf reports whether s was parsed from this very document.
+func (s *Set) isOf(document []byte) bool { return s.sum == sha256.Sum256(document) }
