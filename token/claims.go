@@ -1,0 +1,111 @@
+package token
+
+import (
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/perimeter-go/perimeter/internal/jws"
+	"github.com/perimeter-go/perimeter/scope"
+)
+
+// Claims are what a verified token says. Only a [Verifier] or a [Mux] makes them, and nobody can change them: they have no
+// exported field, and nothing that a method returns is shared.
+//
+// What is not here (a tenant, roles, a repository) is read with [Claims.Decode]. A nil or zero *Claims says nothing: every getter
+// returns its zero value, and Decode an error.
+//
+// All methods are safe for concurrent use.
+type Claims struct {
+	issuer, subject, clientID, id string
+	keyID, algorithm, typ         string
+
+	audiences                   []string
+	scopes                      scope.Set
+	expiry, notBefore, issuedAt time.Time
+
+	bound         bool
+	confirmations []Proof
+	payload       []byte
+}
+
+var nothing Claims
+
+// get makes a nil *Claims say what the zero Claims say.
+func (c *Claims) get() *Claims {
+	if c == nil {
+		return &nothing
+	}
+	return c
+}
+
+// Issuer returns iss, which equals the policy's.
+func (c *Claims) Issuer() string { return c.get().issuer }
+
+// Subject returns sub: a user, or with the client credentials grant whatever the issuer writes there. It is unique for one issuer
+// only, "" when missing, and never a client's name borrowed.
+func (c *Claims) Subject() string { return c.get().subject }
+
+// ClientID returns the client the token was issued to, by the first of the policy's ClientIDClaims that is present, or "".
+func (c *Claims) ClientID() string { return c.get().clientID }
+
+// ID returns jti, or "".
+func (c *Claims) ID() string { return c.get().id }
+
+// KeyID returns the kid header of the token, or "". The issuer chooses it; it is no safe file name, URL part or log text.
+func (c *Claims) KeyID() string { return c.get().keyID }
+
+// Algorithm returns the alg header, as the token spells it.
+func (c *Claims) Algorithm() string { return c.get().algorithm }
+
+// Type returns the typ header as the token spells it, or "".
+func (c *Claims) Type() string { return c.get().typ }
+
+// HasAudience reports whether aud holds exactly this audience.
+func (c *Claims) HasAudience(audience string) bool {
+	return slices.Contains(c.get().audiences, audience)
+}
+
+// Audiences yields the elements of aud in their order, all of them, not only those of the policy.
+func (c *Claims) Audiences() iter.Seq[string] { return slices.Values(c.get().audiences) }
+
+// Scopes returns what the issuer granted, as the policy reads it.
+func (c *Claims) Scopes() scope.Set { return c.get().scopes }
+
+// Expiry returns exp, without leeway. It is the zero time if the token has none, which only a policy with a Type of its own and a
+// MaxAge accepts.
+func (c *Claims) Expiry() time.Time { return c.get().expiry }
+
+// NotBefore returns nbf, or the zero time.
+func (c *Claims) NotBefore() time.Time { return c.get().notBefore }
+
+// IssuedAt returns iat, or the zero time.
+func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt }
+
+// Bound reports whether the token has a cnf claim: it was then accepted with a proof of everything in it.
+func (c *Claims) Bound() bool { return c.get().bound }
+
+// Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "".
+func (c *Claims) Confirmation(method string) string {
+	for _, p := range c.get().confirmations {
+		if p.Method == method {
+			return p.Thumbprint
+		}
+	}
+	return ""
+}
+
+// Decode reads the payload into v, a pointer, like encoding/json, but member names match in exact case only.
+//
+// Duplicate members do not occur in a verified payload. Members that v has no field for are ignored, missing ones leave their
+// fields alone: check what must be there.
+func (c *Claims) Decode(v any) error {
+	if len(c.get().payload) == 0 {
+		return errors.New("token: no claims to decode")
+	}
+	return jws.Decode(c.payload, v)
+}
+
+// Payload returns a copy of the verified bytes, a JSON object.
+func (c *Claims) Payload() []byte { return slices.Clone(c.get().payload) }

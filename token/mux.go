@@ -1,0 +1,77 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/perimeter-go/perimeter/internal/jws"
+	"github.com/perimeter-go/perimeter/internal/strictjson"
+)
+
+// Mux verifies the tokens of several issuers. Which verifier a token is for is decided by its iss claim, byte by byte, before any
+// key is looked up; that verifier then checks everything, iss included, by its own keys and policy. So a key of one issuer never
+// verifies a token of another. A Mux is immutable and safe for concurrent use.
+//
+// The zero Mux decides nothing: every token is undecided.
+type Mux struct {
+	byIssuer map[string]*Verifier
+	reads    map[string]bool
+	maxBytes int
+}
+
+// NewMux returns a Mux over one verifier per issuer. None at all, a nil one and two of the same issuer are mistakes, reported
+// together.
+func NewMux(vs ...*Verifier) (*Mux, error) {
+	var wrong mistakes
+	if len(vs) == 0 {
+		wrong.add("a Mux needs a Verifier")
+	}
+	m := &Mux{byIssuer: map[string]*Verifier{}, reads: map[string]bool{}}
+	for i, v := range vs {
+		issuer := v.Issuer()
+		if issuer == "" {
+			wrong.add("Verifier %d is nil or was not made by NewVerifier", i)
+			continue
+		}
+		if m.byIssuer[issuer] != nil {
+			wrong.add("Verifier %d is another one of issuer %q", i, issuer)
+			continue
+		}
+		m.byIssuer[issuer] = v
+		m.maxBytes = max(m.maxBytes, v.maxBytes)
+		maps.Copy(m.reads, v.policy.reads)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused.
+func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
+	if m == nil || m.byIssuer == nil {
+		return nil, errNoVerifier
+	}
+	msg, err := jws.Parse(raw, m.maxBytes)
+	if err != nil {
+		return nil, refuseJWS(err)
+	}
+	claims, err := scan(msg.Payload(), m.reads)
+	if err != nil {
+		return nil, err
+	}
+	value, _ := claims.get("iss")
+	issuer, _ := strictjson.String(value)
+	v, known := m.byIssuer[issuer]
+	if !known {
+		return nil, refuse(ReasonIssuer, "iss")
+	}
+	if len(raw) > v.maxBytes {
+		return nil, refuse(ReasonMalformed, "token")
+	}
+	if err := v.policy.checkHeader(msg.Header()); err != nil {
+		return nil, err
+	}
+	return v.decide(ctx, msg, claims, have)
+}

@@ -1,0 +1,154 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/perimeter-go/perimeter/internal/jws"
+)
+
+// KeySource knows the public keys of one issuer.
+//
+// PublicKeys returns the keys that may have signed a token whose header names kid and alg, exactly; with an empty kid all keys
+// that fit alg. An empty result means that the issuer has no such key, and the token is refused. An error means that this could
+// not be found out, and the token is neither good nor bad. alg may be "EdDSA" or "Ed25519", which name one thing.
+//
+// It must be safe for concurrent use. The keys are not written to.
+type KeySource interface {
+	PublicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error)
+}
+
+// maxWithoutKeyID is how many keys may fit a token that does not say which one it is: each costs a signature check at the
+// sender's choice.
+const maxWithoutKeyID = 2
+
+// Verifier verifies the tokens of one issuer. It is immutable and safe for concurrent use.
+//
+// The zero Verifier decides nothing: every token is undecided.
+type Verifier struct {
+	keys     KeySource
+	policy   *policy
+	maxBytes int
+}
+
+var errNoVerifier = errors.New("token: undecided: the verifier was not made by its constructor")
+
+// NewVerifier returns a verifier of tokens that keys of the source signed and that satisfy the policy. All mistakes are reported
+// together. It asks the source for nothing yet.
+func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
+	var m mistakes
+	if isNil(keys) {
+		m.add("the key source is nil")
+	}
+	size := maxBytes
+	if opts != nil && opts.MaxBytes != 0 {
+		size = opts.MaxBytes
+	}
+	if size < 0 || size > maxBytes {
+		m.add("Options.MaxBytes is %d, not between 1 and %d", size, maxBytes)
+	}
+	compiled, err := compile(p)
+	if err := errors.Join(append(m, err)...); err != nil {
+		return nil, err
+	}
+	return &Verifier{keys: keys, policy: compiled, maxBytes: size}, nil
+}
+
+// isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
+func isNil(keys KeySource) bool {
+	if keys == nil {
+		return true
+	}
+	switch v := reflect.ValueOf(keys); v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan:
+		return v.IsNil()
+	default:
+		return false
+	}
+}
+
+// Issuer returns the issuer whose tokens v verifies.
+func (v *Verifier) Issuer() string {
+	if v == nil || v.policy == nil {
+		return ""
+	}
+	return v.policy.issuer
+}
+
+// Verify returns the claims of a token that is genuine, current and meant for us.
+//
+// have is what the caller has itself seen proved. A token that is bound to a key or a certificate is refused unless every member
+// of its cnf claim equals one of the proofs; a token that is bound to nothing needs none and is not made better by them.
+//
+// An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had; it wraps
+// what the key source returned. Verify costs at most one call of the key source, and none for a token that can be refused without.
+func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
+	if v == nil || v.policy == nil {
+		return nil, errNoVerifier
+	}
+	msg, err := jws.Parse(raw, v.maxBytes)
+	if err != nil {
+		return nil, refuseJWS(err)
+	}
+	if err := v.policy.checkHeader(msg.Header()); err != nil {
+		return nil, err
+	}
+	m, err := scan(msg.Payload(), v.policy.reads)
+	if err != nil {
+		return nil, err
+	}
+	return v.decide(ctx, msg, m, have)
+}
+
+// decide goes from a token whose header has passed to a verdict.
+func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have []Proof) (*Claims, error) {
+	c, err := v.policy.read(m, msg.Header(), msg.Payload())
+	if err != nil {
+		return nil, err
+	}
+	if err := v.policy.checkEarly(c, time.Now()); err != nil {
+		return nil, err
+	}
+	if err := v.checkSignature(ctx, msg); err != nil {
+		return nil, err
+	}
+	// From here on c is verified, although it was read before: the signature covers the token's own text, of which msg decoded the
+	// payload once, by an encoding with exactly one spelling, and nobody else holds that slice. So nothing is read again, but
+	// everything is judged again, at a time that counts the wait for keys.
+	if err := v.policy.check(c, m, time.Now()); err != nil {
+		return nil, err
+	}
+	if err := c.checkProofs(have); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// checkSignature returns nil only if a key of the issuer made the signature.
+func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) error {
+	h := msg.Header()
+	keys, err := v.keys.PublicKeys(ctx, h.KeyID, h.Algorithm)
+	if err != nil {
+		return fmt.Errorf("token: undecided: no keys: %w", err)
+	}
+	if h.KeyID == "" && len(keys) > maxWithoutKeyID {
+		return refuse(ReasonUnknownKey, "kid")
+	}
+	fitting := false
+	for _, key := range keys {
+		err := msg.Verify(key)
+		if err == nil {
+			return nil
+		}
+		e, ok := errors.AsType[*jws.Error](err)
+		fitting = fitting || ok && e.Kind == jws.KindSignature
+	}
+	if !fitting {
+		return refuse(ReasonUnknownKey, "kid")
+	}
+	return refuse(ReasonSignature, "signature")
+}
