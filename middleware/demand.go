@@ -1,0 +1,61 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/perimeter-go/perimeter/scope"
+)
+
+// A demand is what an identity must meet. The zero demand is met by any identity of the guard's own authenticator.
+type demand struct {
+	method  *method // nil: the guard's own
+	issuers []string
+	scope   scope.Requirement
+	scoped  bool // scope counts, even the zero one
+	check   func(*http.Request, Identity) error
+}
+
+// judge says whether id meets the demand, and if not, what to answer. It is asked again on every request, whether the identity
+// was found just now or before.
+func (d *demand) judge(g *Guard, r *http.Request, id *Identity) (o outcome, met bool) {
+	// RFC 6750 section 3.1: to a route that does not trust its issuer a token is "invalid for other reasons", and the client
+	// may get another and retry. insufficient_scope would send it for more of the same.
+	if len(d.issuers) > 0 && !slices.Contains(d.issuers, id.Issuer) {
+		return presentedAndRefused, false
+	}
+	if d.scoped && !d.scope.SatisfiedBy(id.Scopes) {
+		return scopesDoNotCover, false
+	}
+	if d.check == nil {
+		return undecided, true
+	}
+	err := d.check(r, *id)
+	if err == nil {
+		return undecided, true
+	}
+	return g.checkOutcome(r, err), false
+}
+
+// needed is what to tell a client whose scopes do not cover: one set that would (RFC 6750 section 3).
+func (d *demand) needed(o outcome) string {
+	if o != scopesDoNotCover || d.scope.Err() != nil { // no scope of that name can be granted: nothing to tell
+		return ""
+	}
+	return d.scope.Challenge()
+}
+
+// checkOutcome reads the error of a Rule.Check, where an error nobody knows means no.
+func (g *Guard) checkOutcome(r *http.Request, err error) outcome {
+	if o := g.credentialOutcome(r, err); o != undecided {
+		return o
+	}
+	for _, e := range [...]error{ErrUndecided, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, e) {
+			return undecided
+		}
+	}
+	return checkSaysNo
+}

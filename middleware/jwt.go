@@ -1,0 +1,160 @@
+package middleware
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/perimeter-go/perimeter/token"
+)
+
+// A TokenVerifier verifies a compact JWT. [token.Verifier] and [token.Mux] are two. Its error wraps [token.ErrRefused] if the
+// token is not good; any other error leaves the request undecided, and so does a nil result without an error.
+type TokenVerifier interface {
+	Verify(ctx context.Context, raw string, have ...token.Proof) (*token.Claims, error)
+}
+
+// JWT authenticates by a signed JWT as a bearer token. Without sources it reads the Authorization header as
+// [FromAuthorization] does; with sources only those. Several sources that have a token at once are [ErrInvalidRequest].
+//
+// A credential that is no JWS is not of its kind and gives [ErrNoCredentials]: one without exactly three segments, or whose
+// first segment is not a base64url JSON object with a member alg. Dots and a leading eyJ alone make no JWT, for opaque tokens have them
+// too. What v refuses gives an error that wraps [ErrRefused] and the verifier's own, so that [token.ReasonOf] still tells why.
+//
+// No proof of possession is handed to v: a token that is bound to a key or a certificate is refused.
+func JWT(v TokenVerifier, from ...Source) Authenticator {
+	if len(from) == 0 {
+		from = []Source{fromAuthorization}
+	}
+	return &jwt{verifier: v, sources: append([]Source(nil), from...)}
+}
+
+type jwt struct {
+	verifier TokenVerifier
+	sources  []Source
+}
+
+func (a *jwt) Authenticate(r *http.Request) (Identity, error) {
+	raw, err := onlyOne(r, a.sources)
+	if err != nil {
+		return Identity{}, err
+	}
+	if !isJWS(raw) {
+		return Identity{}, ErrNoCredentials
+	}
+	claims, err := a.verifier.Verify(r.Context(), raw)
+	if errors.Is(err, token.ErrRefused) {
+		return Identity{}, refusal{err}
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	if claims == nil {
+		return Identity{}, fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
+	}
+	return identityOf(claims), nil
+}
+
+func identityOf(c *token.Claims) Identity {
+	return Identity{
+		Subject:  c.Subject(),
+		Issuer:   c.Issuer(),
+		ClientID: c.ClientID(),
+		Scopes:   c.Scopes(),
+		Expiry:   c.Expiry(),
+		Token:    c,
+	}
+}
+
+func (a *jwt) mistake() error {
+	if isNil(a.verifier) {
+		return errors.New("JWT: the verifier is nil")
+	}
+	for i, s := range a.sources {
+		if s == nil {
+			return fmt.Errorf("JWT: source %d is nil", i+1)
+		}
+	}
+	return nil
+}
+
+// A refusal is a verifier's error that is also ErrRefused. Its text is the verifier's.
+type refusal struct{ error }
+
+func (e refusal) Is(target error) bool { return target == ErrRefused }
+func (e refusal) Unwrap() error        { return e.error }
+
+// maxHeader bounds what is decoded to recognise a JWS. It is well above what any verifier accepts as a header.
+const maxHeader = 8 << 10
+
+// isJWS tells a JWS in compact form from any other credential (RFC 7515 section 3.1, RFC 7516 section 9). It is no check: what
+// it lets through, the verifier still reads strictly.
+func isJWS(raw string) bool {
+	if strings.Count(raw, ".") != 2 {
+		return false
+	}
+	segment, _, _ := strings.Cut(raw, ".")
+	if len(segment) > base64.RawURLEncoding.EncodedLen(maxHeader) {
+		return false
+	}
+	var onStack [512]byte // longer headers are rare
+	header, err := base64.RawURLEncoding.AppendDecode(onStack[:0], []byte(segment))
+	return err == nil && json.Valid(header) && hasMember(header, "alg")
+}
+
+// hasMember says whether valid JSON is an object with a member of that name at its top level.
+func hasMember(valid []byte, name string) bool {
+	depth, object := 0, false
+	for i := 0; i < len(valid); i++ {
+		switch valid[i] {
+		case '{', '[':
+			depth++
+			object = object || depth == 1 && valid[i] == '{'
+		case '}', ']':
+			depth--
+		case '"':
+			end := stringEnd(valid, i)
+			if depth == 1 && object && isName(valid[end:]) && spells(valid[i:end], name) {
+				return true
+			}
+			i = end - 1
+		}
+	}
+	return false
+}
+
+// stringEnd returns the index after the JSON string that begins at start.
+func stringEnd(valid []byte, start int) int {
+	for i := start + 1; i < len(valid); i++ {
+		switch valid[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(valid)
+}
+
+// isName says whether the string before rest was a member's name.
+func isName(rest []byte) bool {
+	for _, c := range rest {
+		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return c == ':'
+		}
+	}
+	return false
+}
+
+// spells says whether a quoted JSON string, escapes included, means name.
+func spells(quoted []byte, name string) bool {
+	if string(quoted[1:len(quoted)-1]) == name {
+		return true
+	}
+	var s string
+	return strings.IndexByte(string(quoted), '\\') >= 0 && json.Unmarshal(quoted, &s) == nil && s == name
+}

@@ -1,0 +1,140 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// A Source finds a bearer token in a request. Its error is [ErrNoCredentials] when there is none and wraps [ErrInvalidRequest]
+// when there are two or it is malformed; an empty credential without an error counts as none. The query and the body are read by no
+// source of this package: what is in an address ends up in logs (RFC 6750 section 5.3).
+type Source func(r *http.Request) (credential string, err error)
+
+// FromAuthorization reads the Authorization header in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one or more
+// blanks, one token. Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are [ErrInvalidRequest]; so
+// are an empty header, an empty token, a list, a tab, quotes, and text after the token.
+func FromAuthorization() Source { return fromAuthorization }
+
+func fromAuthorization(r *http.Request) (string, error) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return "", ErrNoCredentials
+	}
+	if len(values) > 1 {
+		return "", fmt.Errorf("%w: more than one Authorization header", ErrInvalidRequest)
+	}
+	scheme, rest, blank := strings.Cut(values[0], " ")
+	if !isAuthScheme(scheme) {
+		return "", fmt.Errorf("%w: malformed Authorization header", ErrInvalidRequest)
+	}
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1: schemes have no case
+		return "", ErrNoCredentials
+	}
+	credential := strings.TrimLeft(rest, " ")
+	if !blank || !isB64Token(credential) {
+		return "", fmt.Errorf("%w: malformed bearer credential", ErrInvalidRequest)
+	}
+	return credential, nil
+}
+
+// FromHeader reads a header that holds the token and nothing else, as some proxies send it. Two of them are
+// [ErrInvalidRequest], and so is anything that is no token. A name that no header can have leaves every request undecided.
+//
+// Whoever reaches the service can set the header: that the token is in it proves nothing that the token does not prove itself.
+func FromHeader(name string) Source {
+	if !isToken(name) {
+		return broken(fmt.Errorf("%w: FromHeader(%q): no header has that name", ErrUndecided, name))
+	}
+	name = http.CanonicalHeaderKey(name)
+	return func(r *http.Request) (string, error) { return single(r.Header[name]) }
+}
+
+// FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
+// token, quotes included. A name that no cookie can have leaves every request undecided.
+//
+// Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as
+// [http.CrossOriginProtection] in front.
+func FromCookie(name string) Source {
+	if !isToken(name) {
+		return broken(fmt.Errorf("%w: FromCookie(%q): no cookie has that name", ErrUndecided, name))
+	}
+	return func(r *http.Request) (string, error) {
+		var values []string
+		for _, c := range r.CookiesNamed(name) {
+			if c.Quoted {
+				return "", fmt.Errorf("%w: malformed cookie", ErrInvalidRequest)
+			}
+			values = append(values, c.Value)
+		}
+		return single(values)
+	}
+}
+
+func broken(err error) Source {
+	return func(*http.Request) (string, error) { return "", err }
+}
+
+func single(values []string) (string, error) {
+	switch {
+	case len(values) == 0:
+		return "", ErrNoCredentials
+	case len(values) > 1:
+		return "", fmt.Errorf("%w: more than one credential", ErrInvalidRequest)
+	case !isB64Token(values[0]):
+		return "", fmt.Errorf("%w: malformed credential", ErrInvalidRequest)
+	default:
+		return values[0], nil
+	}
+}
+
+// onlyOne reads all sources and returns the credential of the one that has any. Two that have are ErrInvalidRequest
+// (RFC 6750 section 2: no more than one method in a request).
+func onlyOne(r *http.Request, sources []Source) (string, error) {
+	found := ""
+	for _, source := range sources {
+		credential, err := source(r)
+		if err != nil && outcomeOf(err) != nothingPresented {
+			return "", err
+		}
+		if err != nil || credential == "" {
+			continue
+		}
+		if found != "" {
+			return "", fmt.Errorf("%w: more than one credential", ErrInvalidRequest)
+		}
+		found = credential
+	}
+	if found == "" {
+		return "", ErrNoCredentials
+	}
+	return found, nil
+}
+
+// isB64Token checks the b64token of RFC 6750 section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+func isB64Token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		if !isAlphanumeric(body[i]) && !strings.ContainsRune("-._~+/", rune(body[i])) {
+			return false
+		}
+	}
+	return body != ""
+}
+
+// isAuthScheme checks an auth-scheme, which is a token (RFC 9110 section 11.1).
+func isAuthScheme(s string) bool { return isToken(s) }
+
+// isToken checks the token of RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if !isAlphanumeric(s[i]) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(s[i])) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
