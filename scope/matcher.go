@@ -53,7 +53,7 @@ func Wildcard(sep string) Matcher {
 		return Exact
 	}
 	return func(granted, wanted string) bool {
-		return granted == wanted || wildcard(granted, wanted, sep)
+		return granted == wanted || strings.Contains(granted, star) && wildcard(granted, wanted, sep)
 	}
 }
 

@@ -40,12 +40,12 @@ func AllOf(first Requirement, more ...Requirement) Requirement { return ofParts(
 // A mistake in one of them is a mistake in the whole, which is then met by nothing.
 func AnyOf(first Requirement, more ...Requirement) Requirement { return ofParts(true, first, more) }
 
-func ofNames(any bool, first string, more []string) Requirement {
+func ofNames(either bool, first string, more []string) Requirement {
 	names := slices.Concat([]string{first}, more)
-	return Requirement{root: &node{any: any, names: names, err: mistakes(names)}}
+	return Requirement{root: &node{any: either, names: names, err: mistakes(names)}}
 }
 
-func ofParts(any bool, first Requirement, more []Requirement) Requirement {
+func ofParts(either bool, first Requirement, more []Requirement) Requirement {
 	parts := slices.Concat([]Requirement{first}, more)
 	var errs []error
 	for _, p := range parts {
@@ -54,7 +54,7 @@ func ofParts(any bool, first Requirement, more []Requirement) Requirement {
 		}
 		errs = append(errs, p.Err())
 	}
-	return Requirement{root: &node{any: any, parts: parts, err: errors.Join(errs...)}}
+	return Requirement{root: &node{any: either, parts: parts, err: errors.Join(errs...)}}
 }
 
 // Using returns r with m deciding which granted token covers which wanted one, also in the parts of r that were not given a

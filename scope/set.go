@@ -16,15 +16,24 @@ type Set struct {
 
 // newSet takes names over. They must be valid.
 func newSet(names []string) Set {
+	if len(names) == 0 {
+		return Set{} // equal sets are deeply equal
+	}
 	slices.Sort(names)
 	return Set{names: slices.Compact(names)}
 }
 
 // Has reports whether token itself is in s. It knows no hierarchy and no wildcard, and it does not allocate.
 func (s Set) Has(token string) bool {
+	if len(s.names) <= walked {
+		return slices.Contains(s.names, token)
+	}
 	_, found := slices.BinarySearch(s.names, token)
 	return found
 }
+
+// walked is up to which size a walk is faster than a binary search: it compares lengths first.
+const walked = 16
 
 // Len is the number of tokens in s.
 func (s Set) Len() int { return len(s.names) }
