@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 )
 
 // ErrUnavailable is what PublicKeys cannot tell: every error of it that is not the caller's own context matches. The token
@@ -88,7 +89,7 @@ func classify(err error) *FetchError {
 		return failed(classTimeout)
 	case errors.As(err, &dns):
 		return failed(classDNS)
-	case errors.As(err, &untrusted), errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid),
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &untrusted), errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid),
 		errors.As(err, &record), errors.As(err, &alert):
 		return failed(classTLS)
 	case errors.As(err, &op):

@@ -3,6 +3,7 @@ package jwks_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"io"
 	"net/http"
 	"strings"
@@ -164,4 +165,12 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 		defer time.Sleep(5 * time.Second)
 		f(t)
 	})
+}
+
+func keysOf(t *testing.T, c *jwks.Cache, kid string) []crypto.PublicKey {
+	t.Helper()
+	keys, err := c.PublicKeys(t.Context(), kid, "ES256")
+	require.NoError(t, err)
+	require.NotEmpty(t, keys)
+	return keys
 }
