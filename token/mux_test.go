@@ -1,0 +1,114 @@
+package token_test
+
+import (
+	"crypto"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/token"
+)
+
+const otherURL = "https://other.test"
+
+func TestAMuxChoosesByIssuer(t *testing.T) {
+	other := localissuer.New(otherURL)
+	ours, theirs := &keys{}, &keys{find: func(kid, alg string) ([]crypto.PublicKey, error) { return other.PublicKeys(t.Context(), kid, alg) }}
+	mux, err := token.NewMux(
+		verifier(t, ours, plain()),
+		verifier(t, theirs, token.Policy{Issuer: otherURL, Audiences: []string{"theirs"}, ScopeClaims: []string{"rights"}}),
+	)
+	require.NoError(t, err)
+
+	c, err := mux.Verify(t.Context(), signed())
+	require.NoError(t, err)
+	require.Equal(t, issuerURL, c.Issuer())
+	require.Equal(t, 0, theirs.asked)
+
+	c, err = mux.Verify(t.Context(), other.AccessToken("theirs", map[string]any{"rights": "a b"}))
+	require.NoError(t, err)
+	require.Equal(t, otherURL, c.Issuer())
+	require.Equal(t, "a b", c.Scopes().String(), "read by their policy")
+	require.Equal(t, 1, ours.asked)
+}
+
+func TestAMuxRefuses(t *testing.T) {
+	other := localissuer.New(otherURL)
+	stranger := localissuer.New("https://stranger.test")
+	foreign := payload(with("iss", `"`+otherURL+`"`))
+	for _, tc := range []struct {
+		name, raw string
+		want      token.Reason
+		asked     int
+	}{
+		{"an issuer that nobody configured", stranger.AccessToken(audience), token.ReasonIssuer, 0},
+		{"an issuer with a slash too many", signed(with("iss", `"https://issuer.test/"`)), token.ReasonIssuer, 0},
+		{"no issuer", signed(without("iss")), token.ReasonIssuer, 0},
+		{"an issuer of null", signed(with("iss", `null`)), token.ReasonIssuer, 0},
+		{"two issuers", signed(with("+iss", `"https://issuer.test"`)), token.ReasonMalformed, 0},
+		{"one issuer in another's name", issuer.Sign("ES256", nil, []byte(foreign)), token.ReasonUnknownKey, 1},
+		{"one issuer in another's name and kid", issuer.Sign("ES256", map[string]any{"kid": other.KeyID("ES256")}, []byte(foreign)), token.ReasonSignature, 1},
+		{"another in ours and without kid", other.Sign("ES256", map[string]any{"kid": nil}, []byte(payload())), token.ReasonSignature, 1},
+		{"an algorithm outside that issuer's policy", issuer.Sign("EdDSA", nil, []byte(payload())), token.ReasonAlgorithm, 0},
+		{"another kind of token", issuer.Sign("ES256", map[string]any{"typ": "dpop+jwt"}, []byte(payload())), token.ReasonType, 0},
+		{"an audience of another issuer's policy", signed(with("aud", `"theirs"`)), token.ReasonAudience, 0},
+		{"a bound token without its proof", signed(with("cnf", `{"jkt":"`+proofKey+`"}`)), token.ReasonProof, 1},
+		{"garbage", "a.b.c", token.ReasonMalformed, 0},
+		{"an opaque token", "s3cr3t", token.ReasonMalformed, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ours, theirs := &keys{}, &keys{find: func(kid, alg string) ([]crypto.PublicKey, error) { return other.PublicKeys(t.Context(), kid, alg) }}
+			p := plain()
+			p.Algorithms = []string{"ES256"}
+			mux, err := token.NewMux(verifier(t, ours, p), verifier(t, theirs, token.Policy{Issuer: otherURL, Audiences: []string{audience, "theirs"}}))
+			require.NoError(t, err)
+			c, err := mux.Verify(t.Context(), tc.raw)
+			requireRefused(t, c, err, tc.want, tc.raw)
+			require.Equal(t, tc.asked, ours.asked+theirs.asked)
+		})
+	}
+}
+
+func TestAMuxHandsOnTheProofs(t *testing.T) {
+	mux, err := token.NewMux(verifier(t, &keys{}, plain()))
+	require.NoError(t, err)
+	c, err := mux.Verify(t.Context(), signed(with("cnf", `{"jkt":"`+proofKey+`"}`)), token.Proof{Method: "jkt", Thumbprint: proofKey})
+	require.NoError(t, err)
+	require.True(t, c.Bound())
+}
+
+func TestMistakesInAMux(t *testing.T) {
+	_, err := token.NewMux()
+	require.EqualError(t, err, "token: a Mux needs a Verifier")
+
+	v := verifier(t, &keys{}, plain())
+	_, err = token.NewMux(v, nil, &token.Verifier{}, verifier(t, &keys{}, plain()))
+	require.EqualError(t, err, `token: Verifier 1 is nil or was not made by NewVerifier
+token: Verifier 2 is nil or was not made by NewVerifier
+token: Verifier 3 is another one of issuer "https://issuer.test"`)
+}
+
+func TestZeroValuesDecideNothing(t *testing.T) {
+	var (
+		v    token.Verifier
+		m    token.Mux
+		nilV *token.Verifier
+		nilM *token.Mux
+	)
+	raw := signed()
+	for _, verify := range []func() (*token.Claims, error){
+		func() (*token.Claims, error) { return v.Verify(t.Context(), raw) },
+		func() (*token.Claims, error) { return m.Verify(t.Context(), raw) },
+		func() (*token.Claims, error) { return nilV.Verify(t.Context(), raw) },
+		func() (*token.Claims, error) { return nilM.Verify(t.Context(), raw) },
+	} {
+		c, err := verify()
+		require.Nil(t, c)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, token.ErrRefused, "a service that was put together wrongly is no client's fault")
+		require.Equal(t, token.ReasonUndecided, token.ReasonOf(err))
+	}
+	require.Empty(t, v.Issuer())
+	require.Empty(t, nilV.Issuer())
+}
