@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -205,7 +206,7 @@ func (s *scanner) escaped(start int) ([]byte, error) {
 func (s *scanner) escape(out []byte) ([]byte, error) {
 	c := s.peek()
 	s.pos++
-	if i := bytes.IndexByte([]byte(`"\/bfnrt`), c); i >= 0 && c != 0 {
+	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 && c != 0 {
 		return append(out, "\"\\/\b\f\n\r\t"[i]), nil
 	}
 	if c != 'u' {
