@@ -41,10 +41,10 @@ func (d *demand) judge(g *Guard, r *http.Request, id *Identity) (o outcome, met 
 
 // needed is what to tell a client whose scopes do not cover: one set that would (RFC 6750 section 3).
 func (d *demand) needed(o outcome) string {
-	if o != scopesDoNotCover || d.scope.Err() != nil { // no scope of that name can be granted: nothing to tell
+	if o != scopesDoNotCover {
 		return ""
 	}
-	return d.scope.Challenge()
+	return d.scope.Challenge() // empty where no set would do
 }
 
 // checkOutcome reads the error of a Rule.Check, where an error nobody knows means no.

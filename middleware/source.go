@@ -47,7 +47,7 @@ func FromHeader(name string) Source {
 		return broken(fmt.Errorf("%w: FromHeader(%q): no header has that name", ErrUndecided, name))
 	}
 	name = http.CanonicalHeaderKey(name)
-	return func(r *http.Request) (string, error) { return single(r.Header[name]) }
+	return func(r *http.Request) (string, error) { return onlyToken(r.Header[name]) }
 }
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
@@ -67,7 +67,7 @@ func FromCookie(name string) Source {
 			}
 			values = append(values, c.Value)
 		}
-		return single(values)
+		return onlyToken(values)
 	}
 }
 
@@ -75,7 +75,7 @@ func broken(err error) Source {
 	return func(*http.Request) (string, error) { return "", err }
 }
 
-func single(values []string) (string, error) {
+func onlyToken(values []string) (string, error) {
 	switch {
 	case len(values) == 0:
 		return "", ErrNoCredentials
