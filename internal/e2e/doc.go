@@ -1,0 +1,9 @@
+// Package e2e proves the gateway against issuers that others wrote. It holds tests only: they build the program of
+// examples/gateway, put it between a backend and npm oidc-provider (oidc-provider/) or Ory Hydra (hydra/), and judge it by what
+// comes over HTTP. Nothing leaves the machine's loopback.
+//
+//	go test ./...              about two minutes, and as much again when Hydra has to be built first
+//	E2E_FULL=1 go test ./...   with an outage of three minutes
+//
+// It needs Go, a C compiler, bash and Node with npm; what is missing fails. HYDRA_BIN names a Hydra to use instead of building one.
+package e2e
