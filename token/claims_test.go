@@ -15,10 +15,10 @@ import (
 	"github.com/perimeter-go/perimeter/token"
 )
 
-func verified(t testing.TB, edits ...claim) *token.Claims {
-	t.Helper()
-	c, err := verifier(t, &keys{}, plain()).Verify(t.Context(), signed(edits...))
-	require.NoError(t, err)
+func verified(tb testing.TB, edits ...claim) *token.Claims {
+	tb.Helper()
+	c, err := verifier(tb, &keys{}, plain()).Verify(tb.Context(), signed(edits...))
+	require.NoError(tb, err)
 	return c
 }
 
@@ -109,17 +109,16 @@ func TestAPayloadIsACopy(t *testing.T) {
 // methods return is a value, or made anew.
 func TestClaimsCannotBeChanged(t *testing.T) {
 	claims := reflect.TypeFor[token.Claims]()
-	for i := range claims.NumField() {
-		require.False(t, claims.Field(i).IsExported(), claims.Field(i).Name)
+	for field := range claims.Fields() {
+		require.False(t, field.IsExported(), field.Name)
 	}
 	fresh := map[string]bool{"Payload": true} // a copy: held by TestAPayloadIsACopy
 	seq := reflect.TypeFor[iter.Seq[string]]()
 	pointer := reflect.TypeFor[*token.Claims]()
 	require.Zero(t, claims.NumMethod(), "all methods have a pointer receiver: a nil *Claims is safe")
-	for i := range pointer.NumMethod() {
-		m := pointer.Method(i)
-		for j := range m.Type.NumOut() {
-			if out := m.Type.Out(j); !fresh[m.Name] && out != seq {
+	for m := range pointer.Methods() {
+		for out := range m.Type.Outs() {
+			if !fresh[m.Name] && out != seq {
 				requireImmutable(t, out, m.Name)
 			}
 		}
@@ -139,8 +138,8 @@ func requireImmutable(t *testing.T, typ reflect.Type, where string) {
 		require.Equal(t, reflect.TypeFor[error](), typ, where)
 	case reflect.Struct:
 		require.Contains(t, []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[scope.Set]()}, typ, where)
-		for i := range typ.NumField() {
-			require.False(t, typ.Field(i).IsExported(), "%s: %s", where, typ.Field(i).Name)
+		for field := range typ.Fields() {
+			require.False(t, field.IsExported(), "%s: %s", where, field.Name)
 		}
 	default:
 		t.Fatalf("%s lends a %s", where, typ)

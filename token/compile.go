@@ -53,7 +53,7 @@ var alwaysRead = append([]string{"client_id", "events", "at_hash", "c_hash"}, re
 // mistakes collects what is wrong with a configuration.
 type mistakes []error
 
-func (m *mistakes) add(format string, args ...any) {
+func (m *mistakes) addf(format string, args ...any) {
 	*m = append(*m, fmt.Errorf("token: "+format, args...))
 }
 
@@ -68,7 +68,7 @@ func compile(p Policy) (*policy, error) {
 	m.checkDurations(p)
 	ceiling, err := scope.FromList(p.ScopesAllowed)
 	if err != nil {
-		m.add("Policy.ScopesAllowed: %w", err)
+		m.addf("Policy.ScopesAllowed: %w", err)
 	}
 	if len(m) > 0 {
 		return nil, errors.Join(m...)
@@ -130,15 +130,15 @@ func requirements(claims map[string]string) []requirement {
 
 func (m *mistakes) checkIdentity(p Policy) {
 	if p.Issuer == "" {
-		m.add("Policy.Issuer is empty")
+		m.addf("Policy.Issuer is empty")
 	} else if strings.TrimSpace(p.Issuer) != p.Issuer {
-		m.add("Policy.Issuer %q has white space around it", p.Issuer)
+		m.addf("Policy.Issuer %q has white space around it", p.Issuer)
 	}
 	switch {
 	case len(p.Audiences) == 0 && !p.InsecureAnyAudience:
-		m.add("Policy.Audiences is empty: a token meant for any other service of the issuer would pass")
+		m.addf("Policy.Audiences is empty: a token meant for any other service of the issuer would pass")
 	case len(p.Audiences) > 0 && p.InsecureAnyAudience:
-		m.add("Policy.Audiences and Policy.InsecureAnyAudience contradict each other")
+		m.addf("Policy.Audiences and Policy.InsecureAnyAudience contradict each other")
 	}
 	m.checkList("Audiences", p.Audiences)
 	m.checkList("ClientIDs", p.ClientIDs)
@@ -148,9 +148,9 @@ func (m *mistakes) checkIdentity(p Policy) {
 func (m *mistakes) checkList(field string, list []string) {
 	for i, v := range list {
 		if v == "" {
-			m.add("Policy.%s[%d] is empty", field, i)
+			m.addf("Policy.%s[%d] is empty", field, i)
 		} else if strings.TrimSpace(v) != v {
-			m.add("Policy.%s[%d] %q has white space around it", field, i, v)
+			m.addf("Policy.%s[%d] %q has white space around it", field, i, v)
 		}
 	}
 }
@@ -159,11 +159,11 @@ func (m *mistakes) checkAlgorithms(list []string) {
 	for i, alg := range list {
 		switch {
 		case strings.EqualFold(alg, "none"):
-			m.add("Policy.Algorithms[%d]: %q means no signature at all", i, alg)
+			m.addf("Policy.Algorithms[%d]: %q means no signature at all", i, alg)
 		case strings.HasPrefix(strings.ToUpper(alg), "HS"):
-			m.add("Policy.Algorithms[%d]: %q is symmetric: who can check a token could make one", i, alg)
+			m.addf("Policy.Algorithms[%d]: %q is symmetric: who can check a token could make one", i, alg)
 		case !jws.Supported(alg):
-			m.add("Policy.Algorithms[%d]: %q is not one of %s", i, alg, strings.Join(jws.Algorithms(), " "))
+			m.addf("Policy.Algorithms[%d]: %q is not one of %s", i, alg, strings.Join(jws.Algorithms(), " "))
 		}
 	}
 }
@@ -174,7 +174,7 @@ func (m *mistakes) checkType(typ string) {
 	}
 	illegal := strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),:;<=>?@[\]{}`, r) })
 	if illegal || canonicalType(typ) == "" {
-		m.add("Policy.Type %q is no media type", typ)
+		m.addf("Policy.Type %q is no media type", typ)
 	}
 }
 
@@ -183,16 +183,16 @@ func (m *mistakes) checkRequired(p Policy) {
 		value := p.RequiredClaims[name]
 		switch {
 		case name == "":
-			m.add("Policy.RequiredClaims has an empty claim name")
+			m.addf("Policy.RequiredClaims has an empty claim name")
 		case value == "":
 		case name == "iss":
-			m.add("Policy.RequiredClaims[%q] has a value: it is Policy.Issuer that says which", name)
+			m.addf("Policy.RequiredClaims[%q] has a value: it is Policy.Issuer that says which", name)
 		case name == "aud":
-			m.add("Policy.RequiredClaims[%q] has a value: it is Policy.Audiences that says which", name)
+			m.addf("Policy.RequiredClaims[%q] has a value: it is Policy.Audiences that says which", name)
 		case slices.Contains([]string{"exp", "nbf", "iat", "cnf"}, name):
-			m.add("Policy.RequiredClaims[%q] has a value, but the claim is never a string", name)
+			m.addf("Policy.RequiredClaims[%q] has a value, but the claim is never a string", name)
 		case slices.Contains(orDefault(p.ScopeClaims, "scope", "scp"), name) || slices.Contains(p.GrantClaims, name):
-			m.add("Policy.RequiredClaims[%q] has a value, but the claim is a list: ask for the scope where it is needed", name)
+			m.addf("Policy.RequiredClaims[%q] has a value, but the claim is a list: ask for the scope where it is needed", name)
 		}
 	}
 }
@@ -204,16 +204,16 @@ func (m *mistakes) checkClaimNames(p Policy) {
 	}{{"ClientIDClaims", p.ClientIDClaims}, {"ScopeClaims", p.ScopeClaims}, {"GrantClaims", p.GrantClaims}} {
 		for i, name := range l.names {
 			if name == "" {
-				m.add("Policy.%s[%d] is empty", l.field, i)
+				m.addf("Policy.%s[%d] is empty", l.field, i)
 			}
 			if slices.Contains(reservedClaims, name) {
-				m.add("Policy.%s[%d]: %q has a meaning of its own", l.field, i, name)
+				m.addf("Policy.%s[%d]: %q has a meaning of its own", l.field, i, name)
 			}
 		}
 	}
 	for _, name := range p.GrantClaims {
 		if slices.Contains(orDefault(p.ScopeClaims, "scope", "scp"), name) {
-			m.add("Policy.GrantClaims: %q is a scope claim already", name)
+			m.addf("Policy.GrantClaims: %q is a scope claim already", name)
 		}
 	}
 }
@@ -224,11 +224,11 @@ func (m *mistakes) checkDurations(p Policy) {
 		value time.Duration
 	}{{"MaxLifetime", p.MaxLifetime}, {"MaxAge", p.MaxAge}, {"Leeway", p.Leeway}} {
 		if d.value < 0 {
-			m.add("Policy.%s is negative: %s", d.field, d.value)
+			m.addf("Policy.%s is negative: %s", d.field, d.value)
 		}
 	}
 	if p.Leeway > maxLeeway {
-		m.add("Policy.Leeway is %s, more than %s", p.Leeway, maxLeeway)
+		m.addf("Policy.Leeway is %s, more than %s", p.Leeway, maxLeeway)
 	}
 }
 

@@ -48,10 +48,10 @@ func plain() token.Policy {
 	return token.Policy{Issuer: issuerURL, Audiences: []string{audience}}
 }
 
-func verifier(t testing.TB, source token.KeySource, p token.Policy) *token.Verifier {
-	t.Helper()
+func verifier(tb testing.TB, source token.KeySource, p token.Policy) *token.Verifier {
+	tb.Helper()
 	v, err := token.NewVerifier(source, p, nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return v
 }
 
@@ -106,10 +106,10 @@ func signed(edits ...claim) string { return issuer.Sign("ES256", nil, []byte(pay
 // minter signs any text at all with one Ed25519 key, also text that no encoder would write.
 type minter struct{ private ed25519.PrivateKey }
 
-func newMinter(t testing.TB) minter {
-	t.Helper()
+func newMinter(tb testing.TB) minter {
+	tb.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return minter{private}
 }
 
@@ -130,15 +130,15 @@ const edHeader = `{"alg":"EdDSA","kid":"k1","typ":"at+jwt"}`
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // requireRefused also holds what every error promises: no text of a refusal quotes the token.
-func requireRefused(t testing.TB, c *token.Claims, err error, want token.Reason, raw string) {
-	t.Helper()
-	require.ErrorIs(t, err, token.ErrRefused)
-	require.Equal(t, want, token.ReasonOf(err), "%v", err)
-	require.Nil(t, c)
-	require.NotContains(t, err.Error(), secret)
+func requireRefused(tb testing.TB, c *token.Claims, err error, want token.Reason, raw string) {
+	tb.Helper()
+	require.ErrorIs(tb, err, token.ErrRefused)
+	require.Equal(tb, want, token.ReasonOf(err), "%v", err)
+	require.Nil(tb, c)
+	require.NotContains(tb, err.Error(), secret)
 	for segment := range strings.SplitSeq(raw, ".") {
 		if len(segment) > 8 {
-			require.NotContains(t, err.Error(), segment)
+			require.NotContains(tb, err.Error(), segment)
 		}
 	}
 }

@@ -25,17 +25,17 @@ type Mux struct {
 func NewMux(vs ...*Verifier) (*Mux, error) {
 	var wrong mistakes
 	if len(vs) == 0 {
-		wrong.add("a Mux needs a Verifier")
+		wrong.addf("a Mux needs a Verifier")
 	}
 	m := &Mux{byIssuer: map[string]*Verifier{}, reads: map[string]bool{}}
 	for i, v := range vs {
 		issuer := v.Issuer()
 		if issuer == "" {
-			wrong.add("Verifier %d is nil or was not made by NewVerifier", i)
+			wrong.addf("Verifier %d is nil or was not made by NewVerifier", i)
 			continue
 		}
 		if m.byIssuer[issuer] != nil {
-			wrong.add("Verifier %d is another one of issuer %q", i, issuer)
+			wrong.addf("Verifier %d is another one of issuer %q", i, issuer)
 			continue
 		}
 		m.byIssuer[issuer] = v

@@ -170,10 +170,10 @@ func (p Preset) Policy(issuer string, audiences ...string) (Policy, error) {
 	}
 	var m mistakes
 	if wrong := presets[i].wrong(issuer); wrong != "" {
-		m.add("preset %s: %q is not its issuer: %s", p, issuer, wrong)
+		m.addf("preset %s: %q is not its issuer: %s", p, issuer, wrong)
 	}
 	if len(audiences) == 0 {
-		m.add("preset %s: no audience", p)
+		m.addf("preset %s: no audience", p)
 	}
 	if err := errors.Join(m...); err != nil {
 		return Policy{}, err

@@ -232,7 +232,7 @@ func TestSignaturesThatRefuse(t *testing.T) {
 	der, err := asn1.Marshal(struct{ R, S *big.Int }{r, s})
 	require.NoError(t, err)
 	strangeR, strangeS := signECDSA(t, other, input)
-	zero, max := new(big.Int), new(big.Int).SetBytes([]byte(strings.Repeat("\xff", 32)))
+	zero, largest := new(big.Int), new(big.Int).SetBytes([]byte(strings.Repeat("\xff", 32)))
 
 	for _, tc := range []struct {
 		name string
@@ -244,7 +244,7 @@ func TestSignaturesThatRefuse(t *testing.T) {
 		{"s zero", raw(r, zero)},
 		{"r the order", raw(order, s)},
 		{"s the order", raw(r, order)},
-		{"r and s the largest there are", raw(max, max)},
+		{"r and s the largest there are", raw(largest, largest)},
 		{"r and s exchanged", raw(s, r)},
 		{"ASN.1 instead of raw", der},
 		{"a leading zero before r and s", append([]byte{0}, raw(r, s)...)},

@@ -42,14 +42,14 @@ var errNoVerifier = errors.New("token: undecided: the verifier was not made by i
 func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	var m mistakes
 	if isNil(keys) {
-		m.add("the key source is nil")
+		m.addf("the key source is nil")
 	}
 	size := maxBytes
 	if opts != nil && opts.MaxBytes != 0 {
 		size = opts.MaxBytes
 	}
 	if size < 0 || size > maxBytes {
-		m.add("Options.MaxBytes is %d, not between 1 and %d", size, maxBytes)
+		m.addf("Options.MaxBytes is %d, not between 1 and %d", size, maxBytes)
 	}
 	compiled, err := compile(p)
 	if err := errors.Join(append(m, err)...); err != nil {
