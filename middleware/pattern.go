@@ -42,7 +42,7 @@ var methods = strings.Fields(`GET HEAD POST PUT DELETE OPTIONS TRACE PATCH QUERY
 // parsePattern reads net/http's syntax, [METHOD ]/PATH, without hosts, and refuses what could match no path that a guard lets pass.
 func parsePattern(s string) (pattern, error) {
 	method, path := "", s
-	if i := strings.IndexAny(s, " \t"); i >= 0 && !strings.HasPrefix(s, "/") {
+	if i := strings.IndexAny(s, " \t"); i >= 0 { // so that a path with a blank needs a method, as in net/http
 		method, path = s[:i], strings.TrimLeft(s[i+1:], " \t")
 		if !slices.Contains(methods, method) {
 			return pattern{}, fmt.Errorf("method %q is unknown; methods are written in upper case", method)

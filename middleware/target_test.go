@@ -1,0 +1,197 @@
+package middleware_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/middleware"
+)
+
+// everything lets any request pass that has one reading.
+func everything(t testing.TB) http.Handler {
+	t.Helper()
+	return newGuard(t, as("alice", "")).Routes(newRoutes(t, middleware.Rule{Pattern: "/", Public: true}))(reached)
+}
+
+func TestRequestTargetsOverTheWire(t *testing.T) {
+	h := everything(t)
+	for _, row := range []struct {
+		name, line string
+		want       int
+	}{
+		{"the root", "GET / HTTP/1.1", 200},
+		{"a path", "GET /orders/7 HTTP/1.1", 200},
+		{"a trailing slash", "GET /orders/ HTTP/1.1", 200},
+		{"a query, whatever is in it", "GET /orders?next=//evil/../%2F;a%00 HTTP/1.1", 200},
+		{"dots that are part of a name", "GET /a..b/.well-known/...x/v1.2 HTTP/1.1", 200},
+		{"an encoded letter", "GET /%6Frders HTTP/1.1", 200},
+		{"an encoded blank", "GET /a%20b HTTP/1.1", 200},
+		{"an encoded umlaut", "GET /Z%C3%BCrich HTTP/1.1", 200},
+		{"a no-break space is no control character", "GET /a%C2%A0b HTTP/1.1", 200},
+		{"what RFC 3986 allows in a segment", "GET /a:b@c!$&'()*+,=~-_ HTTP/1.1", 200},
+		{"OPTIONS of a path", "OPTIONS /orders HTTP/1.1", 200},
+
+		{"an empty segment", "GET /a//b HTTP/1.1", 400},
+		{"an empty first segment", "GET //a HTTP/1.1", 400},
+		{"an empty last segment", "GET /a// HTTP/1.1", 400},
+		{"two slashes alone", "GET // HTTP/1.1", 400},
+		{"a dot segment", "GET /a/./b HTTP/1.1", 400},
+		{"a dot segment at the end", "GET /a/. HTTP/1.1", 400},
+		{"a dot-dot segment", "GET /a/../b HTTP/1.1", 400},
+		{"a dot-dot segment at the end", "GET /a/.. HTTP/1.1", 400},
+		{"a dot-dot segment first", "GET /../b HTTP/1.1", 400},
+		{"a backslash", `GET /a\b HTTP/1.1`, 400},
+		{"a semicolon", "GET /a;b=c HTTP/1.1", 400},
+		{"a semicolon before a slash", "GET /admin;/x HTTP/1.1", 400},
+		{"a number sign", "GET /a#b HTTP/1.1", 400},
+		{"a NUL", "GET /a\x00b HTTP/1.1", 400},
+		{"a control character", "GET /a\x01b HTTP/1.1", 400},
+		{"a tab", "GET /a\tb HTTP/1.1", 400},
+		{"DEL", "GET /a\x7fb HTTP/1.1", 400},
+		{"invalid UTF-8", "GET /a\xffb HTTP/1.1", 400},
+		{"an encoded slash", "GET /a%2Fb HTTP/1.1", 400},
+		{"an encoded slash in lower case", "GET /a%2fb HTTP/1.1", 400},
+		{"an encoded backslash", "GET /a%5Cb HTTP/1.1", 400},
+		{"an encoded backslash in lower case", "GET /a%5cb HTTP/1.1", 400},
+		{"an encoded dot", "GET /a%2Eb HTTP/1.1", 400},
+		{"encoded dots", "GET /a/%2e%2E/b HTTP/1.1", 400},
+		{"one dot of two encoded", "GET /a/.%2e/b HTTP/1.1", 400},
+		{"an encoded percent sign", "GET /a%25b HTTP/1.1", 400},
+		{"a slash encoded twice", "GET /a%252Fb HTTP/1.1", 400},
+		{"an encoded semicolon", "GET /a%3Bb HTTP/1.1", 400},
+		{"an encoded semicolon in lower case", "GET /a%3bb HTTP/1.1", 400},
+		{"an encoded question mark", "GET /a%3Fb HTTP/1.1", 400},
+		{"an encoded question mark in lower case", "GET /a%3fb HTTP/1.1", 400},
+		{"an encoded number sign", "GET /a%23b HTTP/1.1", 400},
+		{"an encoded NUL", "GET /a%00b HTTP/1.1", 400},
+		{"an encoded line break", "GET /a%0D%0Ab HTTP/1.1", 400},
+		{"an encoded DEL", "GET /a%7Fb HTTP/1.1", 400},
+		{"an encoded control character above ASCII", "GET /a%C2%85b HTTP/1.1", 400},
+		{"encoded invalid UTF-8", "GET /a%FFb HTTP/1.1", 400},
+		{"an overlong slash", "GET /a%C0%AFb HTTP/1.1", 400},
+		{"an overlong dot", "GET /a/%C0%AE%C0%AE/b HTTP/1.1", 400},
+		{"half an escape", "GET /a%2 HTTP/1.1", 400},
+		{"an escape of no number", "GET /a%zzb HTTP/1.1", 400},
+		{"absolute-form", "GET http://a/orders HTTP/1.1", 400},
+		{"absolute-form of another host", "GET http://evil/orders HTTP/1.1", 400},
+		{"absolute-form of https", "GET https://a/orders HTTP/1.1", 400},
+		{"a scheme without an authority", "GET file:/orders HTTP/1.1", 400},
+		{"an opaque target", "GET urn:orders HTTP/1.1", 400},
+		{"authority-form", "CONNECT a:443 HTTP/1.1", 400},
+		{"CONNECT of a path", "CONNECT /orders HTTP/1.1", 400},
+		{"asterisk-form", "OPTIONS * HTTP/1.1", 400},
+		{"an asterisk of another method", "GET * HTTP/1.1", 400},
+		{"no slash", "GET orders HTTP/1.1", 400},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			require.Equal(t, row.want, overTheWire(t, h, row.line+"\r\nHost: a\r\nConnection: close\r\n\r\n"))
+		})
+	}
+}
+
+// A path that is refused is refused by the guard and not only by the server in front of it.
+func TestPathsOfAURL(t *testing.T) {
+	connected := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{})
+	h := everything(t)
+	handler := newGuard(t, as("alice", "")).Handler(reached)
+	for _, row := range []struct {
+		name            string
+		url             url.URL
+		routes, handler int // what Routes and Handler answer
+	}{
+		{"a path", url.URL{Path: "/a"}, 200, 200},
+		{"a RawPath in step", url.URL{Path: "/a b", RawPath: "/a%20b"}, 200, 200},
+		{"a RawPath that spells a letter", url.URL{Path: "/ab", RawPath: "/%61b"}, 200, 200},
+		{"a RawPath with a bar, as browsers send", url.URL{Path: "/a|b", RawPath: "/a|b"}, 200, 200},
+		{"a RawPath of another path", url.URL{Path: "/public", RawPath: "/admin"}, 400, 400},
+		{"a RawPath that is longer", url.URL{Path: "/a", RawPath: "/a/b"}, 400, 400},
+		{"a RawPath that is shorter", url.URL{Path: "/a/b", RawPath: "/a"}, 400, 400},
+		{"a RawPath that hides a slash", url.URL{Path: "/a/b", RawPath: "/a%2fb"}, 400, 400},
+		{"a RawPath that hides a dot", url.URL{Path: "/a.b", RawPath: "/a%2Eb"}, 400, 400},
+		{"a RawPath with half an escape", url.URL{Path: "/a%6", RawPath: "/a%6"}, 400, 400},
+		{"a NUL", url.URL{Path: "/a\x00"}, 400, 400},
+		{"a tab", url.URL{Path: "/a\t"}, 400, 400},
+		{"invalid UTF-8", url.URL{Path: "/a\xff"}, 400, 400},
+		{"a truncated character at the end", url.URL{Path: "/a\xc2"}, 400, 400},
+		{"a percent sign", url.URL{Path: "/a%b"}, 400, 400},
+		{"a question mark", url.URL{Path: "/a?b"}, 400, 400},
+		{"an opaque part beside a path", url.URL{Opaque: "//evil/x", Path: "/a"}, 400, 400},
+		{"a host, over a connection", url.URL{Host: "a", Path: "/a"}, 400, 400},
+		{"a scheme, over a connection", url.URL{Scheme: "http", Path: "/a"}, 400, 400},
+		{"an asterisk", url.URL{Path: "*"}, 400, 400},
+		{"no leading slash, as StripPrefix leaves it", url.URL{Path: "a/b"}, 400, 200},
+		{"no path at all, as StripPrefix leaves it", url.URL{Path: ""}, 400, 200},
+		{"no leading slash and an empty segment", url.URL{Path: "a//b"}, 400, 400},
+		{"no leading slash and two dots", url.URL{Path: "../b"}, 400, 400},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := get("/").WithContext(connected)
+			r.URL = &row.url
+			require.Equal(t, row.routes, serve(h, r).Code)
+			require.Equal(t, row.handler, serve(handler, r).Code)
+		})
+	}
+}
+
+func TestAHostInATestsURLDoesNoHarm(t *testing.T) {
+	require.Equal(t, 200, serve(everything(t), httptest.NewRequest(http.MethodGet, "http://example.com/orders", nil)).Code)
+}
+
+func TestARequestWithoutAURLIsRefused(t *testing.T) {
+	r := get("/")
+	r.URL = nil
+	require.Equal(t, 400, serve(everything(t), r).Code)
+}
+
+// FuzzRequestPath: what is accepted has one reading. Whoever decodes it, encodes it again, cleans it or routes it ends with the
+// path that was judged.
+func FuzzRequestPath(f *testing.F) {
+	for _, s := range []string{
+		"/", "/a/b", "/a%20b/", "/%C3%BC", "//", "/a/../b", "/%2e%2e/", "/a%2fb", "/a;b", `/a\b`, "/a%00", "/*", "*", "http://a/b", "/a|b", "/a%7cb", "/a#b?c",
+		"/[x]/{y}", "/%41", "/a//", "/.", "/a%c2%85", "/a?b;//..", "/..a/b..", "/ a", "/%",
+	} {
+		f.Add(s)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", reached)
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		r := get("/").WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{}))
+		r.URL, r.RequestURI = u, target
+		var judged *url.URL
+		h := newGuard(t, as("alice", "")).Routes(newRoutes(t, middleware.Rule{Pattern: "/"}))
+		w := serve(h(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { judged = r.URL })), r)
+		if judged == nil {
+			require.Equal(t, 400, w.Code)
+			return
+		}
+		sent, _, _ := strings.Cut(target, "?")
+		decoded, err := url.PathUnescape(sent)
+		require.NoError(t, err)
+		require.Equal(t, decoded, judged.Path, "the target decodes to the path")
+		again, err := url.ParseRequestURI(judged.RequestURI())
+		require.NoError(t, err)
+		require.Equal(t, judged.Path, again.Path, "what is sent on decodes to the path")
+		require.Equal(t, judged.EscapedPath(), again.EscapedPath(), "encoding is stable")
+		twice, err := url.PathUnescape(judged.Path)
+		require.NoError(t, err)
+		require.Equal(t, judged.Path, twice, "decoding twice changes nothing")
+		require.Equal(t, strings.TrimSuffix(judged.Path, "/"), strings.TrimSuffix(path.Clean(judged.Path), "/"), "cleaning changes nothing")
+		require.Equal(t, strings.Count(sent, "/"), strings.Count(judged.Path, "/"), "no slash was hidden")
+		require.True(t, utf8.ValidString(judged.Path))
+		require.NotContains(t, judged.Path, "\x00")
+		require.Equal(t, 200, serve(mux, r).Code, "ServeMux does not redirect it")
+	})
+}
