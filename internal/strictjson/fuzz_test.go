@@ -1,0 +1,137 @@
+package strictjson_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/internal/strictjson"
+)
+
+// FuzzObject holds strictjson against encoding/json. What is accepted is valid there, with the same members and values; what is
+// refused has one of the faults that strictjson exists to find.
+func FuzzObject(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"a":1,"b":[true,false,null,{"c":"d"}]}`, `{"a":"\ud83d\ude00\u00e9\\"}`, `{"a":1,"\u0061":2}`, `{"a":{"b":1,"b":2}}`,
+		`{"a":-0.1e+5}`, `{"a":"` + "\xff" + `"}`, `{"a":"\ud800"}`, ` { "a" : [ ] } `, `{"exp":1,"EXP":2}`, `[]`, `{"a":1e400}`,
+		crowded(20, 20), crowded(20, 4), deep(32), deep(33),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		type member struct {
+			name  string
+			value []byte
+		}
+		var members []member
+		err := strictjson.Object(data, func(name string, value []byte) error {
+			members = append(members, member{name, value})
+			return nil
+		})
+		if err != nil {
+			require.Empty(t, members)
+			require.False(t, plain(data), "refused without a reason: %v", err)
+			return
+		}
+		require.True(t, json.Valid(data))
+		require.True(t, utf8.Valid(data))
+		var want map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(data, &want))
+		require.Len(t, members, len(want))
+		for _, m := range members {
+			require.Equal(t, string(want[m.name]), string(m.value))
+			agree(t, m.value)
+		}
+	})
+}
+
+// agree holds the readers of single values against encoding/json.
+func agree(t *testing.T, value []byte) {
+	t.Helper()
+	var want any
+	unmarshalled := json.Unmarshal(value, &want)
+	text, isText := strictjson.String(value)
+	number, isNumber := strictjson.Number(value)
+	truth, isBool := strictjson.Bool(value)
+	list, isList := strictjson.Strings(value)
+	switch want := want.(type) {
+	case string:
+		require.True(t, isText)
+		require.Equal(t, want, text)
+	case float64:
+		require.NoError(t, unmarshalled)
+		require.True(t, isNumber)
+		require.Equal(t, want, number) //nolint:testifylint // both round the same text
+	case bool:
+		require.True(t, isBool)
+		require.Equal(t, want, truth)
+	case []any:
+		var texts []string
+		for _, element := range want {
+			if s, ok := element.(string); ok {
+				texts = append(texts, s)
+			}
+		}
+		require.Equal(t, len(texts) == len(want), isList)
+		if isList {
+			require.Equal(t, texts, list)
+		}
+	}
+	kinds := 0
+	for _, is := range []bool{isText, isNumber, isBool, isList} {
+		if is {
+			kinds++
+		}
+	}
+	require.LessOrEqual(t, kinds, 1)
+}
+
+// plain tells, with the tokens of encoding/json and no code of ours, that data has none of the faults: it may be wrong about
+// documents with escapes of surrogates, and then says no.
+func plain(data []byte) bool {
+	if !json.Valid(data) || !utf8.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) ||
+		strings.Contains(strings.ToLower(string(data)), `\ud`) {
+		return false
+	}
+	type open struct {
+		names map[string]bool // nil for an array
+		value bool            // the next string is a value
+	}
+	var stack []open
+	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
+		dec.UseNumber()
+		tok, err := dec.Token()
+		if err != nil {
+			return err == io.EOF
+		}
+		switch tok {
+		case json.Delim('}'), json.Delim(']'):
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		if top := len(stack) - 1; top >= 0 && stack[top].names != nil {
+			if name, ok := tok.(string); ok && !stack[top].value {
+				if stack[top].names[name] {
+					return false
+				}
+				stack[top].names[name], stack[top].value = true, true
+				continue
+			}
+			stack[top].value = false
+		}
+		switch tok {
+		case json.Delim('{'):
+			stack = append(stack, open{names: map[string]bool{}})
+		case json.Delim('['):
+			stack = append(stack, open{})
+		}
+		if len(stack) > strictjson.MaxDepth {
+			return false
+		}
+	}
+}
