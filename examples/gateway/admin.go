@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/perimeter-go/perimeter/jwks"
+)
+
+// adminHandler serves readiness and key state. Both read what is in memory: asking often costs the issuers nothing.
+func adminHandler(s *server) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if !s.ready() {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ready\n")) // who asked is gone if this fails
+	})
+	mux.HandleFunc("GET /-/status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(s.report()) // as above
+	})
+	return mux
+}
+
+// ready reports whether the gateway can decide about every issuer's tokens and takes new requests.
+func (s *server) ready() bool {
+	for _, i := range s.gateway.issuers {
+		if !i.keys.Status().Usable {
+			return false
+		}
+	}
+	return !s.draining.Load()
+}
+
+type report struct {
+	Ready    bool           `json:"ready"`
+	Draining bool           `json:"draining"`
+	Issuers  []issuerReport `json:"issuers"`
+}
+
+type issuerReport struct {
+	Issuer string    `json:"issuer"`
+	Keys   keyReport `json:"keys"`
+}
+
+type keyReport struct {
+	Usable      bool           `json:"usable"`
+	URL         string         `json:"url,omitempty"`
+	KeyIDs      []string       `json:"key_ids"`
+	Count       int            `json:"count"`
+	Skipped     map[string]int `json:"skipped,omitempty"`
+	AgeSeconds  float64        `json:"age_seconds"`
+	LastSuccess time.Time      `json:"last_success,omitzero"`
+	LastAttempt time.Time      `json:"last_attempt,omitzero"`
+	LastError   string         `json:"last_error,omitempty"`
+	Failures    int            `json:"failures"`
+	NextAttempt time.Time      `json:"next_attempt,omitzero"`
+	Restored    bool           `json:"restored"`
+	Snapshot    string         `json:"snapshot_error,omitempty"`
+}
+
+func (s *server) report() report {
+	r := report{Ready: s.ready(), Draining: s.draining.Load()}
+	for _, i := range s.gateway.issuers {
+		r.Issuers = append(r.Issuers, issuerReport{Issuer: i.issuer, Keys: keysOf(i.keys.Status())})
+	}
+	return r
+}
+
+func keysOf(s jwks.Status) keyReport {
+	return keyReport{
+		Usable: s.Usable, URL: s.URL, KeyIDs: append([]string{}, s.KeyIDs...), Count: s.Keys, Skipped: s.Skipped,
+		AgeSeconds:  s.Age.Seconds(),
+		LastSuccess: s.LastSuccess, LastAttempt: s.LastAttempt, LastError: textOfError(s.LastError),
+		Failures: s.Failures, NextAttempt: s.NextAttempt, Restored: s.Restored, Snapshot: textOfError(s.Snapshot),
+	}
+}
+
+func textOfError(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// config is the configuration file as data. Empty members mean the defaults that the README lists; what is required, and
+// what contradicts what, is decided in config_check.go.
+type config struct {
+	listen, adminListen string
+	externalURL, realm  string
+	upstream            string
+	issuers             []issuerConfig
+	routes              []routeConfig
+	identityHeaders     *headersConfig // nil: the section is off
+	forwardAuthorization,
+	streamPastExpiry bool
+}
+
+type issuerConfig struct {
+	path                     string // where it stands, such as issuers[0]
+	issuer, preset           string
+	audiences, clientIDs     []string
+	typ                      string
+	algorithms               []string
+	accessTokenProfile       bool
+	leeway, maxLifetime      time.Duration
+	requiredClaims           map[string]string
+	scopeClaims, grantClaims []string
+	scopesAllowed            []string
+	jwksURL                  string
+	keys                     keysConfig
+	insecureAllowHTTP        bool
+}
+
+type keysConfig struct {
+	maxAge, minInterval, maxStale, timeout time.Duration
+	snapshot                               string
+}
+
+type routeConfig struct {
+	path     string // where it stands, such as routes[1]
+	pattern  string
+	all, any []string // both given: both must hold
+	issuers  []string
+	claims   map[string]string
+	public   bool
+	upstream string
+}
+
+type headersConfig struct {
+	subject, issuer, clientID, scopes, kind string
+	claims                                  map[string]string // claim to header
+}
+
+// loadConfig reads a configuration file. The error lists every mistake in it, each after its JSON path.
+func loadConfig(name string) (*config, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(data)
+}
+
+// errBuild is a mistake that no check has found and no path can be given for. Seeing it means that a check is missing.
+var errBuild = errors.New("does not build")
+
+// parseConfig reads a configuration. What it returns without an error, build accepts.
+func parseConfig(data []byte) (*config, error) {
+	m := newMistakes()
+	root := readTree(data, m)
+	if root != nil && root.value != kindObject {
+		m.add(top, "must be an object")
+	}
+	if root == nil || root.value != kindObject {
+		return nil, m.err()
+	}
+	c := decodeConfig(root, m)
+	c.check(m)
+	if err := m.err(); err != nil {
+		return nil, err
+	}
+	if _, err := build(c, nil); err != nil {
+		m.addAll(top, fmt.Errorf("%w: %w", errBuild, err))
+		return nil, m.err()
+	}
+	return c, nil
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+func decodeConfig(root *node, m *mistakes) *config {
+	s := open(root, m)
+	c := &config{
+		listen: s.text("listen"), adminListen: s.text("admin_listen"),
+		externalURL: s.text("external_url"), realm: s.text("realm"),
+		upstream:             s.text("upstream"),
+		issuers:              decodeList(s, "issuers", decodeIssuer),
+		routes:               decodeList(s, "routes", decodeRoute),
+		forwardAuthorization: s.flag("forward_authorization"),
+		streamPastExpiry:     s.flag("stream_past_expiry"),
+	}
+	if n := s.take("identity_headers"); n != nil {
+		c.identityHeaders = decodeHeaders(open(n, m))
+	}
+	s.refuseUnknown()
+	return c
+}
+
+func decodeIssuer(s *section) issuerConfig {
+	i := issuerConfig{
+		path:   s.path,
+		issuer: s.text("issuer"), preset: s.text("preset"),
+		audiences: s.texts("audiences"), clientIDs: s.texts("client_ids"),
+		typ: s.text("type"), algorithms: s.texts("algorithms"),
+		accessTokenProfile: s.flag("access_token_profile"),
+		leeway:             s.duration("leeway"), maxLifetime: s.duration("max_lifetime"),
+		requiredClaims: s.table("required_claims"),
+		scopeClaims:    s.texts("scope_claims"), grantClaims: s.texts("grant_claims"),
+		scopesAllowed:     s.texts("scopes_allowed"),
+		jwksURL:           s.text("jwks_url"),
+		insecureAllowHTTP: s.flag("insecure_allow_http"),
+	}
+	if n := s.take("keys"); n != nil {
+		i.keys = decodeKeys(open(n, s.m))
+	}
+	s.refuseUnknown()
+	return i
+}
+
+func decodeKeys(s *section) keysConfig {
+	defer s.refuseUnknown()
+	return keysConfig{
+		maxAge: s.duration("max_age"), minInterval: s.duration("min_interval"), maxStale: s.duration("max_stale"),
+		timeout: s.duration("timeout"), snapshot: s.text("snapshot"),
+	}
+}
+
+func decodeRoute(s *section) routeConfig {
+	defer s.refuseUnknown()
+	return routeConfig{
+		path: s.path, pattern: s.text("pattern"),
+		all: s.texts("all"), any: s.texts("any"),
+		issuers: s.texts("issuers"), claims: s.table("claims"),
+		public: s.flag("public"), upstream: s.text("upstream"),
+	}
+}
+
+func decodeHeaders(s *section) *headersConfig {
+	defer s.refuseUnknown()
+	return &headersConfig{
+		subject: s.text("subject"), issuer: s.text("issuer"), clientID: s.text("client_id"),
+		scopes: s.text("scopes"), kind: s.text("kind"), claims: s.table("claims"),
+	}
+}
+
+// decodeList reads an array of objects.
+func decodeList[T any](s *section, name string, decode func(*section) T) []T {
+	n := s.take(name)
+	if n == nil {
+		return nil
+	}
+	if n.value != kindArray {
+		s.m.add(n.path, "must be a list")
+		return nil
+	}
+	var list []T
+	for _, element := range n.elements {
+		if inner := open(element, s.m); inner.node.value == kindObject {
+			list = append(list, decode(inner))
+		}
+	}
+	return list
+}
+
+// A section reads the members of one object, each once, and knows which nobody asked for. A member of the wrong type is
+// reported and reads as if it were absent.
+type section struct {
+	*node
+	m     *mistakes
+	taken map[string]bool
+}
+
+// open reports a node that is no object; its section is then empty.
+func open(n *node, m *mistakes) *section {
+	if n.value != kindObject {
+		m.add(n.path, "must be an object")
+	}
+	return &section{node: n, m: m, taken: map[string]bool{}}
+}
+
+func (s *section) take(name string) *node {
+	s.taken[name] = true
+	return s.members[name]
+}
+
+func (s *section) refuseUnknown() {
+	for _, name := range s.names {
+		if !s.taken[name] {
+			s.m.add(s.members[name].path, "unknown member")
+		}
+	}
+}
+
+func (s *section) text(name string) string { return textOf(s.take(name), s.m) }
+
+func textOf(n *node, m *mistakes) string {
+	if n == nil {
+		return ""
+	}
+	text, ok := n.value.(string)
+	if !ok {
+		m.add(n.path, "must be a string")
+	}
+	return text
+}
+
+func (s *section) flag(name string) bool {
+	n := s.take(name)
+	if n == nil {
+		return false
+	}
+	set, ok := n.value.(bool)
+	if !ok {
+		s.m.add(n.path, "must be true or false")
+	}
+	return set
+}
+
+// texts reads a list of strings, none of them empty and none of them twice.
+func (s *section) texts(name string) []string {
+	n := s.take(name)
+	if n == nil {
+		return nil
+	}
+	if n.value != kindArray {
+		s.m.add(n.path, "must be a list of strings")
+		return nil
+	}
+	var list []string
+	seen := map[string]bool{}
+	for _, element := range n.elements {
+		text := textOf(element, s.m)
+		switch {
+		case text == "":
+			s.m.add(element.path, "empty")
+		case seen[text]:
+			s.m.add(element.path, "given twice")
+		}
+		seen[text] = true
+		list = append(list, text)
+	}
+	return list
+}
+
+// table reads an object whose members are all strings.
+func (s *section) table(name string) map[string]string {
+	n := s.take(name)
+	if n == nil {
+		return nil
+	}
+	inner := open(n, s.m)
+	table := map[string]string{}
+	for _, key := range inner.names {
+		table[key] = inner.text(key)
+		if key == "" {
+			s.m.add(inner.members[key].path, "a member without a name")
+		}
+	}
+	return table
+}
+
+// duration reads a Go duration above zero; empty is zero, which means the default.
+func (s *section) duration(name string) time.Duration {
+	n := s.take(name)
+	text := textOf(n, s.m)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		s.m.add(n.path, "%s", fmt.Sprintf("%q is no duration such as 30s or 5m", text))
+	case d <= 0:
+		s.m.add(n.path, "must be more than nothing")
+	}
+	return d
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// errExpired is the cause with which an exchange ends when the identity behind it has expired.
+var errExpired = errors.New("the identity behind this exchange has expired")
+
+// An exchange ends a proxied request when the identity behind it expires, whatever it is doing then: waiting for the
+// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection.
+//
+// A stream (server-sent events, an answer of unknown length, an upgraded connection) ends at the expiry itself. Any other
+// exchange may finish within the issuer's leeway, that is, until the credential would be refused if it came again; so does
+// a stream that was admitted within the leeway.
+type exchange struct {
+	expiry  time.Time
+	control *http.ResponseController
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+
+	mu    sync.Mutex
+	began bool // the answer is on its way: a status can no longer be sent
+	cut   bool
+	over  bool
+}
+
+type exchangeKey struct{}
+
+// beginExchange returns r with a context that ends with the identity. The caller defers end.
+func beginExchange(w http.ResponseWriter, r *http.Request, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
+	x := &exchange{expiry: expiry, control: http.NewResponseController(w)}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	x.cancel = cancel
+	x.timer = time.AfterFunc(time.Until(expiry.Add(leeway)), x.expire)
+	return x, r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+}
+
+// answered is told of the head of the backend's answer before it goes to the client.
+func answered(res *http.Response) {
+	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.began = true
+	if left := time.Until(x.expiry); left > 0 && isStream(res) && !x.cut {
+		x.timer.Reset(left)
+	}
+}
+
+// expire cancels the exchange and frees whoever waits for the client's end of the connection.
+func (x *exchange) expire() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over {
+		return
+	}
+	x.cut = true
+	x.cancel(errExpired)
+	past := time.Unix(1, 0)
+	_ = x.control.SetReadDeadline(past) // an upload must not hold it open
+	if x.began {
+		_ = x.control.SetWriteDeadline(past) // nor a client that does not read
+	}
+}
+
+// end releases the exchange. If its answer was cut, the connection goes with it: a client must not take half an answer for
+// a whole one.
+func (x *exchange) end() {
+	x.mu.Lock()
+	x.over = true
+	cut := x.cut && x.began
+	x.mu.Unlock()
+	x.timer.Stop()
+	x.cancel(nil)
+	if cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// isStream reports an answer that may go on for as long as both sides like.
+func isStream(res *http.Response) bool {
+	if res.StatusCode == http.StatusSwitchingProtocols || res.ContentLength < 0 {
+		return true
+	}
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return kind == "text/event-stream"
+}

@@ -1,0 +1,15 @@
+module github.com/perimeter-go/perimeter/examples/gateway
+
+go 1.26.0
+
+require (
+	github.com/perimeter-go/perimeter v0.0.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
+
+replace github.com/perimeter-go/perimeter => ../..

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/middleware/forward"
+)
+
+const (
+	dialTimeout     = 5 * time.Second
+	headTimeout     = 60 * time.Second // for the head of an answer, once the request has been sent; its body may take for ever
+	continueTimeout = time.Second
+	idleTimeout     = 90 * time.Second
+	idlePerUpstream = 256
+	maxAnswerHead   = 256 << 10
+	copyBuffer      = 32 << 10
+)
+
+// A proxy forwards what the guard let through to one upstream.
+type proxy struct {
+	target     *url.URL
+	identity   *forward.Headers
+	leeway     map[string]time.Duration // by issuer
+	pastExpiry bool
+	log        *slog.Logger
+	reverse    *httputil.ReverseProxy
+}
+
+// start makes the reverse proxy out of what the fields say.
+func (p *proxy) start() {
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite:        p.rewrite,
+		Transport:      newTransport(),
+		FlushInterval:  -1, // every write of the backend reaches the client at once
+		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+		BufferPool:     buffers{},
+		ModifyResponse: func(res *http.Response) error { answered(res); return nil },
+		ErrorHandler:   p.fail,
+	}
+}
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  nil, // an upstream is reached directly, whatever HTTP_PROXY says
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		ResponseHeaderTimeout:  headTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    idlePerUpstream,
+		MaxResponseHeaderBytes: maxAnswerHead,
+		DisableCompression:     true, // what the client accepts and what the backend sends is between the two
+		WriteBufferSize:        copyBuffer,
+		ReadBufferSize:         copyBuffer,
+	}
+}
+
+// ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// An answer may begin before the request has ended; without this the server would first read the rest of it.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
+	id, known := middleware.IdentityFrom(r.Context())
+	if !known || p.pastExpiry || id.Expiry.IsZero() {
+		p.reverse.ServeHTTP(w, r)
+		return
+	}
+	x, r := beginExchange(w, r, id.Expiry, p.leeway[id.Issuer])
+	defer x.end()
+	p.reverse.ServeHTTP(w, r)
+}
+
+// rewrite addresses the request to the upstream and changes nothing of what was judged: the path goes out byte for byte as
+// it came in, and so does the query, which no rule looks at and which is therefore the backend's alone to interpret.
+//
+// Trailers of the request are dropped (RFC 9110 section 6.5.1 allows it): a backend that merges them into the header would
+// take a forged identity from there.
+func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
+	out := pr.Out
+	out.URL.Scheme, out.URL.Host, out.URL.Opaque = p.target.Scheme, p.target.Host, originForm(pr.In)
+	out.URL.RawQuery = pr.In.URL.RawQuery
+	out.Host = "" // the upstream's own; what the client asked for is in X-Forwarded-Host
+	out.Trailer = nil
+	dropHearsay(out.Header)
+	pr.SetXForwarded()
+	p.identity.Rewrite(pr)
+}
+
+// fail answers for a backend that did not.
+func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusBadGateway
+	switch {
+	case errors.Is(context.Cause(r.Context()), errExpired):
+		w.Header().Set("Connection", "close") // the rest of its request will not be read
+		status = http.StatusGatewayTimeout
+	case r.Context().Err() != nil: // the client has left, or the gateway is closing: there is no one to tell
+		panic(http.ErrAbortHandler)
+	case isTimeout(err):
+		status = http.StatusGatewayTimeout
+	}
+	p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream", slog.String("host", p.target.Host), slog.String("error", describe(err)))
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, http.StatusText(status)) // a client that has left has nobody to tell
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return (ok && timeout.Timeout()) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// describe says what happened without a byte of what the backend sent: a parser's error quotes its input.
+func describe(err error) string {
+	if dial, ok := errors.AsType[*net.OpError](err); ok {
+		return dial.Error()
+	}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, errExpired):
+		return errExpired.Error()
+	case isTimeout(err):
+		return "no answer in time"
+	default:
+		return "broke off or is not HTTP"
+	}
+}
+
+// buffers lends the proxy what it copies bodies through, so that memory does not grow with the number of requests.
+type buffers struct{}
+
+var bufferPool = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+func (buffers) Get() []byte  { return bufferPool.Get().(*[copyBuffer]byte)[:] }
+func (buffers) Put(b []byte) { bufferPool.Put((*[copyBuffer]byte)(b)) }
