@@ -3,8 +3,6 @@ package jws
 import (
 	"crypto"
 	"crypto/elliptic"
-	_ "crypto/sha256" // the hashes of the algorithms
-	_ "crypto/sha512"
 	"slices"
 )
 

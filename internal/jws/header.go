@@ -5,7 +5,7 @@ import "github.com/perimeter-go/perimeter/internal/strictjson"
 // maxKeyID is the length of the longest kid, in bytes.
 const maxKeyID = 256
 
-// Header is what a JOSE header says, as far as anyone may act on it. Absent members, and empty ones, are "".
+// Header is what a JOSE header says, as far as anyone may act on it. Absent members are "", and so are an empty kid and typ.
 type Header struct {
 	Algorithm string // alg (RFC 7515 section 4.1.1), one of those that are Supported
 	KeyID     string // kid (section 4.1.4): compared byte by byte, never a path or a query
@@ -30,7 +30,13 @@ func readHeader(data []byte) (Header, error) {
 		case "typ":
 			return text(value, maxHeader, &h.Type)
 		case "jku":
-			return text(value, maxHeader, &h.KeySetURL)
+			if err := text(value, maxHeader, &h.KeySetURL); err != nil {
+				return err
+			}
+			if h.KeySetURL == "" { // it is present, which must not read as absent
+				return refuse(KindHeader)
+			}
+			return nil
 		case "crit", // extensions that must be understood: none is (section 4.1.11); empty or null, it is malformed as well
 			"b64",               // RFC 7797: the payload would not be what is signed
 			"zip", "enc", "p2c", // RFC 7516, RFC 7518: encryption, and work at the sender's choice

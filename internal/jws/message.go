@@ -11,7 +11,7 @@ const maxHeader = 4 << 10
 // Message is a well-formed JWS. It is immutable; what it lends is not to be written to.
 type Message struct {
 	header    Header
-	input     string // what is signed: the header segment, a dot, the payload segment (RFC 7515 section 5.1)
+	input     []byte // what is signed: the header segment, a dot, the payload segment (RFC 7515 section 5.1)
 	payload   []byte
 	signature []byte
 }
@@ -25,10 +25,11 @@ func Parse(compact string, maxBytes int) (*Message, error) {
 	if !ok || base64.RawURLEncoding.DecodedLen(first) > maxHeader || last+1 == len(compact) {
 		return nil, refuse(KindMalformed)
 	}
-	decoded := make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(compact)))
-	header, decoded, ok1 := segment(decoded, compact[:first])
-	payload, decoded, ok2 := segment(decoded, compact[first+1:last])
-	signature, _, ok3 := segment(decoded, compact[last+1:])
+	text := []byte(compact)
+	decoded := make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(text)))
+	header, decoded, ok1 := segment(decoded, text[:first])
+	payload, decoded, ok2 := segment(decoded, text[first+1:last])
+	signature, _, ok3 := segment(decoded, text[last+1:])
 	if !ok1 || !ok2 || !ok3 {
 		return nil, refuse(KindMalformed)
 	}
@@ -36,7 +37,7 @@ func Parse(compact string, maxBytes int) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Message{header: h, input: compact[:last], payload: payload, signature: signature}, nil
+	return &Message{header: h, input: text[:last], payload: payload, signature: signature}, nil
 }
 
 // dots finds the two dots of a text that otherwise holds only bytes of the base64url alphabet.
@@ -75,9 +76,9 @@ var class = func() (c [256]uint8) {
 var strict = base64.RawURLEncoding.Strict()
 
 // segment appends what text encodes to buffer and returns that part, which cannot grow into the rest.
-func segment(buffer []byte, text string) (part, grown []byte, ok bool) {
+func segment(buffer, text []byte) (part, grown []byte, ok bool) {
 	start := len(buffer)
-	grown, err := strict.AppendDecode(buffer, []byte(text))
+	grown, err := strict.AppendDecode(buffer, text)
 	if err != nil {
 		return nil, buffer, false
 	}
@@ -94,8 +95,8 @@ func (m *Message) Payload() []byte { return m.payload }
 // Verify returns nil only if the signature over the token's own bytes is that of key under the header's algorithm.
 //
 // key is an *rsa.PublicKey, an *ecdsa.PublicKey or an ed25519.PublicKey; anything else is KindKey, and so is a key that is
-// unfit: RSA outside of 2048 to 4096 bits or with an exponent below 65537, a point off the curve, another curve than the
-// algorithm's.
+// unfit: RSA outside of 2048 to 4096 bits or with an exponent below 65537, a point off the curve or of small order, another
+// curve than the algorithm's.
 func (m *Message) Verify(key crypto.PublicKey) error {
 	return VerifySignature(m.header.Algorithm, key, m.input, m.signature)
 }

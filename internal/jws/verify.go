@@ -5,6 +5,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 )
 
 // RSA keys outside of this range are not used: shorter ones are weak, longer ones cost the verifier at the signer's choice.
@@ -15,7 +17,7 @@ const (
 )
 
 // VerifySignature is the check behind [Message.Verify], for a signature and an input that did not come as a compact JWS.
-func VerifySignature(alg string, key crypto.PublicKey, input string, signature []byte) error {
+func VerifySignature(alg string, key crypto.PublicKey, input, signature []byte) error {
 	a, ok := algorithms[alg]
 	if !ok {
 		return refuse(KindAlgorithm)
@@ -32,7 +34,7 @@ func VerifySignature(alg string, key crypto.PublicKey, input string, signature [
 	}
 }
 
-func verifyRSA(a algorithm, key *rsa.PublicKey, input string, signature []byte) error {
+func verifyRSA(a algorithm, key *rsa.PublicKey, input, signature []byte) error {
 	if a.scheme != pkcs1 && a.scheme != pss || !fitRSA(key) {
 		return refuse(KindKey)
 	}
@@ -54,7 +56,7 @@ func fitRSA(key *rsa.PublicKey) bool {
 	return minRSABits <= bits && bits <= maxRSABits && key.E >= minRSAExp && key.E&1 == 1
 }
 
-func verifyECDSA(a algorithm, key *ecdsa.PublicKey, input string, signature []byte) error {
+func verifyECDSA(a algorithm, key *ecdsa.PublicKey, input, signature []byte) error {
 	if a.scheme != ecdsaRaw || !fitECDSA(a, key) {
 		return refuse(KindKey)
 	}
@@ -64,28 +66,39 @@ func verifyECDSA(a algorithm, key *ecdsa.PublicKey, input string, signature []by
 	}
 	var onStack [maxDER]byte
 	der := appendDER(onStack[:0], signature[:size], signature[size:])
-	return verdict(ecdsa.VerifyASN1(key, digest(a.hash, input), der)) // refuses R and S that are zero, or the order and above
+	if ecdsa.VerifyASN1(key, digest(a.hash, input), der) { // refuses R and S that are zero, or the order and above
+		return nil
+	}
+	if _, err := key.Bytes(); err != nil { // not on the curve: no signature could be good
+		return refuse(KindKey)
+	}
+	return refuse(KindSignature)
 }
 
 func fitECDSA(a algorithm, key *ecdsa.PublicKey) bool {
-	if key == nil || key.Curve != a.curve || key.X == nil || key.Y == nil { //nolint:staticcheck // a key that someone made by hand must not panic below
-		return false
-	}
-	_, err := key.Bytes() // an error for a point that is not on the curve
-	return err == nil
+	return key != nil && key.Curve == a.curve &&
+		key.X != nil && key.Y != nil //nolint:staticcheck // a key that someone made by hand must not panic in crypto/ecdsa
 }
 
-func verifyEd25519(a algorithm, key ed25519.PublicKey, input string, signature []byte) error {
-	if a.scheme != edwards || len(key) != ed25519.PublicKeySize {
+func verifyEd25519(a algorithm, key ed25519.PublicKey, input, signature []byte) error {
+	if a.scheme != edwards || !fitEd25519(key) {
 		return refuse(KindKey)
 	}
-	return verdict(len(signature) == ed25519.SignatureSize && ed25519.Verify(key, []byte(input), signature))
+	return verdict(ed25519.Verify(key, input, signature)) // refuses another length than 64, and an S of the order and above
 }
 
-func digest(hash crypto.Hash, input string) []byte {
-	h := hash.New()
-	h.Write([]byte(input))
-	return h.Sum(nil)
+func digest(hash crypto.Hash, input []byte) []byte {
+	switch hash {
+	case crypto.SHA256:
+		sum := sha256.Sum256(input)
+		return sum[:]
+	case crypto.SHA384:
+		sum := sha512.Sum384(input)
+		return sum[:]
+	default:
+		sum := sha512.Sum512(input)
+		return sum[:]
+	}
 }
 
 func verdict(good bool) error {

@@ -1,0 +1,39 @@
+package jws
+
+import "crypto/ed25519"
+
+// smallOrder holds every encoding of a point of order 1, 2, 4 or 8, but for the sign of x, which is the last bit. Under such a
+// key anybody can sign, and crypto/ed25519 takes it as any other.
+var smallOrder = map[[ed25519.PublicKeySize]byte]bool{
+	{}:           true, // y = 0, order 4
+	{1}:          true, // y = 1, order 1
+	aboutP(0xec): true, // y = p - 1, order 2
+	aboutP(0xed): true, // y = p, which spells 0
+	aboutP(0xee): true, // y = p + 1, which spells 1
+	{ // order 8
+		0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+	}: true,
+	{ // order 8
+		0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+	}: true,
+}
+
+// aboutP returns a number near p = 2^255 - 19, little-endian, by its lowest byte.
+func aboutP(low byte) (n [ed25519.PublicKeySize]byte) {
+	for i := range n {
+		n[i] = 0xff
+	}
+	n[0], n[len(n)-1] = low, 0x7f
+	return n
+}
+
+func fitEd25519(key ed25519.PublicKey) bool {
+	if len(key) != ed25519.PublicKeySize {
+		return false
+	}
+	y := [ed25519.PublicKeySize]byte(key)
+	y[len(y)-1] &= 0x7f
+	return !smallOrder[y]
+}
