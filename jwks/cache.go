@@ -35,8 +35,7 @@ type Cache struct {
 // The error lists every mistake in url and opts. Both are copied.
 func New(url string, opts *Options) (*Cache, error) {
 	s, err := opts.compile()
-	_, urlErr := checkURL("the key set URL", url, s.insecureHTTP)
-	if err := errors.Join(urlErr, err); err != nil {
+	if err := errors.Join(checkURL("the key set URL", url, s.insecureHTTP), err); err != nil {
 		return nil, err
 	}
 	return newCache(s, opts, fetcher{url: url}), nil
@@ -85,7 +84,8 @@ func newCache(s settings, opts *Options, f fetcher) *Cache {
 // An empty kid asks for every key that fits alg; who tries them all should bound how many. A key without an alg of its own fits
 // each algorithm of its type and curve; EdDSA and Ed25519 name one algorithm. An alg that is no asymmetric signature fits no key.
 //
-// The result is shared: callers must not write to it. A look-up of a known kid takes no lock and allocates nothing.
+// The result is shared: callers must not write to it. A look-up of a known kid takes no lock and allocates
+// nothing, but for the one that starts a fetch.
 func (c *Cache) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
 	now := time.Now()
 	s := c.state.Load()
@@ -120,9 +120,8 @@ func (c *Cache) consult(ctx context.Context, s *state, now time.Time, kid, alg s
 // keys answer: the one wait that a known key may cost.
 func (c *Cache) catchUp(ctx context.Context, old *state, kid, alg string) ([]crypto.PublicKey, error) {
 	f := old.flight
-	timer := time.NewTimer(maxWait - elapsed(f.started, time.Now()))
-	defer timer.Stop()
-	if err := f.wait(ctx, timer.C); err != nil && !errors.Is(err, ErrUnavailable) {
+	expired := time.After(maxWait - elapsed(f.started, time.Now()))
+	if err := f.wait(ctx, expired); err != nil && !errors.Is(err, ErrUnavailable) {
 		return nil, err
 	}
 	return c.conclude(f, kid, alg)
@@ -140,14 +139,16 @@ func (c *Cache) await(ctx context.Context, asked time.Time, kid, alg string) ([]
 	if c.waiting.Add(1) > maxWaiters {
 		return nil, errCrowded
 	}
-	timer := time.NewTimer(maxWait)
-	defer timer.Stop()
+	var expired <-chan time.Time
 	for {
 		s, f := c.join(kid, alg)
 		if f == nil {
 			return s.answer(&c.settings, time.Now(), kid, alg)
 		}
-		if err := f.wait(ctx, timer.C); err != nil {
+		if expired == nil {
+			expired = time.After(maxWait) // for both rounds
+		}
+		if err := f.wait(ctx, expired); err != nil {
 			return nil, err
 		}
 		if f.paid || !f.succeeded() || !f.started.Before(asked) {

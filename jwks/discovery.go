@@ -41,13 +41,13 @@ func (f *fetcher) locate(ctx context.Context, m memory, again bool) (memory, *Fe
 // discover finds the jwks_uri of the issuer: by OpenID Connect Discovery 1.0 section 4, or where that is a 404, by RFC 8414.
 func (f *fetcher) discover(ctx context.Context) (string, *FetchError) {
 	openID, oauth := wellKnown(f.issuer)
-	_, body, err := f.get(ctx, openID, "", "")
+	got, err := f.get(ctx, openID, "", "")
 	if err != nil && err.StatusCode == http.StatusNotFound {
-		_, body, err = f.get(ctx, oauth, "", "")
+		got, err = f.get(ctx, oauth, "", "")
 	}
 	place := ""
 	if err == nil {
-		place, err = f.readMetadata(body)
+		place, err = f.readMetadata(got.body)
 	}
 	if err != nil {
 		err.Discovery = true
@@ -87,7 +87,7 @@ func (f *fetcher) readMetadata(body []byte) (string, *FetchError) {
 	if !hasIssuer || issuer != f.issuer { // RFC 8414 section 3.3, OpenID Connect Discovery 1.0 section 4.3: identical
 		return "", failed(classIssuer)
 	}
-	if _, err := checkURL("jwks_uri", place, f.insecureHTTP); err != nil || !hasPlace {
+	if err := checkURL("jwks_uri", place, f.insecureHTTP); err != nil || !hasPlace {
 		return "", failed(classURL)
 	}
 	return place, nil

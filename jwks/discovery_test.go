@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -99,7 +100,8 @@ func TestDiscoveryFindsTheKeySet(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				row.pages[keysURL] = keysNamed("k1")
 				u := serving("")
 				u.respond = row.pages.respond
@@ -149,7 +151,8 @@ func TestThreat17DiscoveryThatMustNotBeBelieved(t *testing.T) {
 		{"unavailable", "down", &jwks.FetchError{Class: "status", StatusCode: 503, Discovery: true}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				u := serving("")
 				u.respond = site{openIDPage: row.page, keysURL: keysNamed("k1"), oauthPage: metadata(issuerURL, keysURL)}.respond
 				c := u.issuerCache(t, issuerURL)
@@ -160,7 +163,8 @@ func TestThreat17DiscoveryThatMustNotBeBelieved(t *testing.T) {
 		})
 	}
 	t.Run("neither page", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving("")
 			u.respond = site{}.respond
 			want := &jwks.FetchError{Class: "status", StatusCode: 404, Discovery: true}
@@ -173,7 +177,8 @@ func TestThreat17DiscoveryThatMustNotBeBelieved(t *testing.T) {
 }
 
 func TestDiscoveryIsRepeatedHourly(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		pages := site{openIDPage: metadata(issuerURL, keysURL), keysURL: keysNamed("k1")}
 		u := serving("")
 		u.respond = pages.respond
@@ -193,7 +198,8 @@ func TestDiscoveryIsRepeatedHourly(t *testing.T) {
 }
 
 func TestDiscoveryIsRepeatedWhenTheKeySetIsGone(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		pages := site{openIDPage: metadata(issuerURL, keysURL), keysURL: keysNamed("k1")}
 		u := serving("")
 		u.respond = pages.respond
@@ -210,7 +216,8 @@ func TestDiscoveryIsRepeatedWhenTheKeySetIsGone(t *testing.T) {
 		require.Equal(t, atOnce("found"), ask(t.Context(), c, "k2"), "in the very request")
 	})
 	t.Run("once in a fetch", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving("")
 			u.respond = site{openIDPage: metadata(issuerURL, keysURL)}.respond
 			c := u.issuerCache(t, issuerURL)
@@ -223,7 +230,8 @@ func TestDiscoveryIsRepeatedWhenTheKeySetIsGone(t *testing.T) {
 func TestDiscoveryThatFailsLaterCostsNoKey(t *testing.T) {
 	for _, trouble := range []string{"down", "gone", "hang"} {
 		t.Run(trouble, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				pages := site{openIDPage: metadata(issuerURL, keysURL), keysURL: keysNamed("k1")}
 				u := serving("")
 				u.respond = pages.respond
@@ -245,7 +253,8 @@ func TestDiscoveryThatFailsLaterCostsNoKey(t *testing.T) {
 		})
 	}
 	t.Run("unless it contradicts itself", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			pages := site{openIDPage: metadata(issuerURL, keysURL), keysURL: keysNamed("k1")}
 			u := serving("")
 			u.respond = pages.respond

@@ -58,24 +58,24 @@ func (f *fetcher) fetch(ctx context.Context, m memory, known *Set) answer {
 // keySet fetches the key set at m.url.
 func (f *fetcher) keySet(ctx context.Context, m memory, known *Set) answer {
 	fail := func(err *FetchError) answer { return answer{err: err, memory: m.unconditional()} }
-	resp, body, err := f.get(ctx, m.url, m.etag, m.lastModified)
+	got, err := f.get(ctx, m.url, m.etag, m.lastModified)
 	if err != nil {
 		return fail(err)
 	}
-	a := answer{stated: statedLifetime(resp.Header), memory: m}
-	if resp.StatusCode == http.StatusNotModified {
+	a := answer{stated: statedLifetime(got.header), memory: m}
+	if got.notModified {
 		a.notModified = true
 		return a
 	}
-	a.document, a.set = body, known
-	if known == nil || !known.isOf(body) {
-		set, err := Parse(body)
+	a.document, a.set = got.body, known
+	if known == nil || !known.isOf(got.body) {
+		set, err := Parse(got.body)
 		if err != nil {
 			return fail(failed(documentClass(err)))
 		}
 		a.set = set
 	}
-	a.memory.etag, a.memory.lastModified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
+	a.memory.etag, a.memory.lastModified = got.header.Get("ETag"), got.header.Get("Last-Modified")
 	return a
 }
 
@@ -92,11 +92,18 @@ func documentClass(err error) string {
 	return classDocument
 }
 
-// get makes one request and reads its body. It returns a 200, or a 304 to a request that was conditional.
-func (f *fetcher) get(ctx context.Context, url, etag, lastModified string) (*http.Response, []byte, *FetchError) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+// page is a good answer: a 200 with its body, or a 304 to a request that was conditional.
+type page struct {
+	header      http.Header
+	body        []byte
+	notModified bool
+}
+
+// get makes one request.
+func (f *fetcher) get(ctx context.Context, place, etag, lastModified string) (page, *FetchError) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, place, http.NoBody)
 	if err != nil {
-		return nil, nil, failed(classURL)
+		return page{}, failed(classURL)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	if etag != "" {
@@ -107,23 +114,23 @@ func (f *fetcher) get(ctx context.Context, url, etag, lastModified string) (*htt
 	}
 	resp, err := f.client.Do(r)
 	if err != nil {
-		return nil, nil, classify(err)
+		return page{}, classify(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusNotModified && etag+lastModified != "" {
-		return resp, nil, nil
+		return page{header: resp.Header, notModified: true}, nil
 	}
 	if err := acceptable(resp); err != nil {
-		return nil, nil, err
+		return page{}, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocumentBytes+1))
 	switch {
 	case err != nil:
-		return nil, nil, classify(err)
+		return page{}, classify(err)
 	case len(body) > maxDocumentBytes:
-		return nil, nil, failed(classSize)
+		return page{}, failed(classSize)
 	}
-	return resp, body, nil
+	return page{header: resp.Header, body: body}, nil
 }
 
 // acceptable judges the head of an answer.

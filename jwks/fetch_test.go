@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -50,7 +51,8 @@ func TestThreat14BadAnswersLeaveTheLastGoodSet(t *testing.T) {
 		{"a byte above 1 MiB", 200, nil, good + strings.Repeat(" ", 1<<20+1-len(good)), jwks.FetchError{Class: "size"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				u := serving(good)
 				c := u.warm(t)
 				u.set(func(u *upstream) { u.status, u.header, u.body = row.status, row.header, row.body })
@@ -76,7 +78,8 @@ func TestGoodAnswers(t *testing.T) {
 		"application/octet-stream", "binary/octet-stream", "application/json; charset",
 	} {
 		t.Run(contentType, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				u := serving(good)
 				u.header.Set("Content-Type", contentType)
 				require.NoError(t, u.cache(t).Refresh(t.Context()))
@@ -84,7 +87,8 @@ func TestGoodAnswers(t *testing.T) {
 		})
 	}
 	t.Run("exactly 1 MiB", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(good + strings.Repeat(" ", 1<<20-len(good)))
 			require.NoError(t, u.cache(t).Refresh(t.Context()))
 		})
@@ -92,7 +96,8 @@ func TestGoodAnswers(t *testing.T) {
 }
 
 func TestThreat14EndlessBodyIsReadToTheCapOnly(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		body := &endless{}
 		u := serving("")
 		u.respond = func(r *http.Request) (*http.Response, error) {
@@ -285,7 +290,8 @@ func TestValidatorsAreUsed(t *testing.T) {
 		{"Last-Modified", "Last-Modified", "Mon, 23 Nov 2026 20:00:00 GMT", "If-Modified-Since"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				u := serving(keysNamed("k1"))
 				u.header.Set(row.set, row.value)
 				c := u.warm(t)
@@ -310,7 +316,8 @@ func TestValidatorsAreUsed(t *testing.T) {
 		})
 	}
 	t.Run("and forgotten after a failure", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			u.header.Set("ETag", "\"a\x01b\"")
 			c := u.warm(t)
@@ -325,7 +332,8 @@ func TestValidatorsAreUsed(t *testing.T) {
 		})
 	})
 	t.Run("and an unchanged document keeps its keys", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.warm(t)
 			before := keysOf(t, c, "k1")
@@ -338,7 +346,8 @@ func TestValidatorsAreUsed(t *testing.T) {
 func TestThreat15NoStoreIsNoFetchPerRequest(t *testing.T) {
 	for _, value := range []string{"no-store", "max-age=0", "private, no-cache, no-store, must-revalidate", "max-age=0, no-store"} {
 		t.Run(value, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				u := serving(keysNamed("k1"))
 				u.header.Set("Cache-Control", value)
 				c := u.warm(t)

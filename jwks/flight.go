@@ -105,17 +105,16 @@ func (c *Cache) settle(f *flight, a answer, kept *saved, now time.Time) {
 	defer c.mu.Unlock()
 	s := *c.state.Load()
 	s.flight, s.attempted, s.memory, s.err = nil, f.started, a.memory, a.err
-	switch {
-	case a.err == nil:
+	if a.err == nil {
 		s.refresh(f, a, c)
 		s.next = now.Add(minBackoff) // were MaxAge shorter than a fetch takes, one would chase the other
-	default:
+	} else {
 		s.failures++
 		s.next = now.Add(backoff(s.failures))
 		s.refusal = fmt.Errorf("%w: %w", ErrUnavailable, a.err)
-		if kept != nil {
-			s.set, s.document, s.asOf, s.fresh, s.restored = kept.set, kept.document, kept.fetched, c.maxAge, true
-		}
+	}
+	if kept != nil {
+		s.set, s.document, s.asOf, s.fresh, s.restored = kept.set, kept.document, kept.fetched, c.maxAge, true
 	}
 	c.state.Store(&s)
 	f.err = a.err

@@ -18,7 +18,7 @@ import (
 // Key material is made once: it costs more than the tests that use it.
 var (
 	rsa2048 = sync.OnceValue(func() crypto.PublicKey { return must(rsa.GenerateKey(rand.Reader, 2048)).Public() })
-	p256    = sync.OnceValue(func() crypto.PublicKey { return newP256() })
+	p256    = sync.OnceValue(newP256)
 	p384    = sync.OnceValue(func() crypto.PublicKey { return must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).Public() })
 	p521    = sync.OnceValue(func() crypto.PublicKey { return must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)).Public() })
 	ed      = sync.OnceValue(func() crypto.PublicKey { return must(ed25519Key()) })

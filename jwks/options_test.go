@@ -3,6 +3,7 @@ package jwks_test
 import (
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -64,7 +65,8 @@ func TestConstructorsRefuse(t *testing.T) {
 }
 
 func TestConstructorsDoNothingElse(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		before := runtime.NumGoroutine()
 		u := serving(keysNamed("k1"))
 		c := u.cache(t)

@@ -19,7 +19,8 @@ import (
 // left at its end.
 
 func TestPromiseReadsTakeNoLockAndAllocateNothing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		read := func() {
@@ -42,7 +43,8 @@ func TestPromiseReadsTakeNoLockAndAllocateNothing(t *testing.T) {
 }
 
 func TestPromiseFreshKeysCauseNoRequest(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		time.Sleep(5*time.Minute - time.Nanosecond)
@@ -76,7 +78,8 @@ func TestPromiseFreshIsWhatTheServerShortensAndNeverLengthens(t *testing.T) {
 		{"another directive that ends alike", http.Header{"Cache-Control": {"s-max-age=70, x-no-store"}}, 0, 5 * time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				u := serving(keysNamed("k1"))
 				u.header = row.header
 				c := u.warm(t, func(o *jwks.Options) { o.MaxAge = row.maxAge })
@@ -94,7 +97,8 @@ func TestPromiseFreshIsWhatTheServerShortensAndNeverLengthens(t *testing.T) {
 }
 
 func TestPromiseDueKeysAnswerAtOnceWhileOneFetchRuns(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		u.slow(time.Second)
@@ -120,7 +124,8 @@ func TestPromiseOverdueKeysWaitForOneFetch(t *testing.T) {
 		return u, c
 	}
 	t.Run("and get its keys", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u, c := overdue(t)
 			u.slow(time.Second)
 			var g errgroup.Group
@@ -133,7 +138,8 @@ func TestPromiseOverdueKeysWaitForOneFetch(t *testing.T) {
 		})
 	})
 	t.Run("for 2 s at most, then the old keys answer", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u, c := overdue(t)
 			u.stall()
 			require.Equal(t, verdict{"found", 2 * time.Second}, ask(t.Context(), c, "k1"))
@@ -143,7 +149,8 @@ func TestPromiseOverdueKeysWaitForOneFetch(t *testing.T) {
 		})
 	})
 	t.Run("unless the last attempt failed just now", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u, c := overdue(t)
 			u.fail()
 			require.Equal(t, atOnce("found"), ask(t.Context(), c, "k1"), "a fetch that fails at once holds nobody up")
@@ -155,7 +162,8 @@ func TestPromiseOverdueKeysWaitForOneFetch(t *testing.T) {
 		})
 	})
 	t.Run("also after an old failure and an idle gap since", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u, c := overdue(t)
 			u.fail()
 			require.Equal(t, atOnce("found"), ask(t.Context(), c, "withdrawn"))
@@ -165,7 +173,8 @@ func TestPromiseOverdueKeysWaitForOneFetch(t *testing.T) {
 		})
 	})
 	t.Run("and each may leave", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u, c := overdue(t)
 			u.slow(time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -180,7 +189,8 @@ func TestPromiseOverdueKeysWaitForOneFetch(t *testing.T) {
 }
 
 func TestPromiseKeysAnswerUntilMaxStaleAndNoLonger(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		u.fail()
@@ -203,7 +213,8 @@ func TestPromiseKeysAnswerUntilMaxStaleAndNoLonger(t *testing.T) {
 }
 
 func TestPromiseMaxStaleHoldsAfterAnIdleGap(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		u.stall()
@@ -213,7 +224,8 @@ func TestPromiseMaxStaleHoldsAfterAnIdleGap(t *testing.T) {
 }
 
 func TestPromiseNewKeyIsFoundInTheVeryRequest(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		time.Sleep(time.Minute)
@@ -230,7 +242,8 @@ func TestPromiseNewKeyIsFoundInTheVeryRequest(t *testing.T) {
 }
 
 func TestPromiseNewKeyIsFoundThoughARefreshWasUnderWay(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		old := keysNamed("k1")
@@ -250,7 +263,8 @@ func TestPromiseNewKeyIsFoundThoughARefreshWasUnderWay(t *testing.T) {
 
 func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 	t.Run("refused by its own fetch", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.warm(t)
 			time.Sleep(time.Minute)
@@ -259,7 +273,8 @@ func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 		})
 	})
 	t.Run("refused without one while the last is recent", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.warm(t)
 			for i := range 100 {
@@ -272,7 +287,8 @@ func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 		})
 	})
 	t.Run("undecided when its fetch fails", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.warm(t)
 			u.fail()
@@ -284,7 +300,8 @@ func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 		})
 	})
 	t.Run("undecided after 2 s when its fetch hangs", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.warm(t)
 			u.stall()
@@ -292,7 +309,8 @@ func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 		})
 	})
 	t.Run("refused at once when it is known for another algorithm", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.warm(t)
 			for _, alg := range []string{"RS256", "ES384", "EdDSA", "HS256", "none", ""} {
@@ -304,7 +322,8 @@ func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 		})
 	})
 	t.Run("refused at once for an algorithm that no key fits", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.cache(t)
 			for _, alg := range []string{"HS256", "none", "es256", ""} {
@@ -318,7 +337,8 @@ func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 }
 
 func TestPromiseScheduledFetchesDoNotSpendTheBucket(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		for range 5 {
@@ -336,7 +356,8 @@ func TestPromiseScheduledFetchesDoNotSpendTheBucket(t *testing.T) {
 }
 
 func TestPromiseFailingIssuerIsAskedWithBackoffAndLosesNoKey(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		u.fail()
@@ -366,7 +387,8 @@ func TestPromiseFailingIssuerIsAskedWithBackoffAndLosesNoKey(t *testing.T) {
 }
 
 func TestPromiseWithoutASnapshotBackoffAlonePacesTheAttempts(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving("")
 		u.fail()
 		c := u.cache(t)
@@ -404,24 +426,28 @@ func TestPromiseReplacedSetForgetsAWithdrawnKey(t *testing.T) {
 		return time.Since(withdrawn)
 	}
 	t.Run("under traffic, within MaxAge and one fetch", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			require.LessOrEqual(t, withdraw(t, 10*time.Millisecond, false), 5*time.Minute+100*time.Millisecond+10*time.Millisecond)
 		})
 	})
 	t.Run("under Run, within MaxAge and one fetch", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			require.LessOrEqual(t, withdraw(t, 10*time.Millisecond, true), 5*time.Minute)
 		})
 	})
 	t.Run("otherwise by the first look-up after twice MaxAge", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			require.LessOrEqual(t, withdraw(t, 9*time.Minute, false), 9*time.Minute+100*time.Millisecond)
 		})
 	})
 }
 
 func TestPromiseSharedFetchIsBoundedAsAWhole(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving("")
 		u.stall()
 		c := u.cache(t)
@@ -434,7 +460,8 @@ func TestPromiseSharedFetchIsBoundedAsAWhole(t *testing.T) {
 }
 
 func TestPromiseStartWithTheIssuerDown(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving("")
 		u.fail()
 		c := u.cache(t)

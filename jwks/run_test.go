@@ -12,7 +12,8 @@ import (
 )
 
 func TestRunKeepsTheKeysFreshWithJitterUntilItsContextEnds(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.cache(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -41,7 +42,8 @@ func TestRunKeepsTheKeysFreshWithJitterUntilItsContextEnds(t *testing.T) {
 }
 
 func TestRunFollowsTheBackoff(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving("")
 		u.fail()
 		c := u.cache(t)
@@ -58,7 +60,8 @@ func TestRunFollowsTheBackoff(t *testing.T) {
 }
 
 func TestRunEndsWhileAFetchHangs(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving("")
 		u.stall()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -70,7 +73,8 @@ func TestRunEndsWhileAFetchHangs(t *testing.T) {
 }
 
 func TestRefreshReturnsHowTheFetchWent(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		u.slow(time.Second)
 		c := u.cache(t)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package jwks_test
 
 import (
@@ -37,7 +39,8 @@ func written(t *testing.T) string {
 }
 
 func TestPromiseSnapshotCarriesTheKeysOverARestartInAnOutage(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := written(t)
 		u, c := restarted(t, path)
 		require.Equal(t, atOnce("found"), ask(t.Context(), c, "k1"), "in the very first request")
@@ -61,7 +64,8 @@ func TestPromiseSnapshotCarriesTheKeysOverARestartInAnOutage(t *testing.T) {
 }
 
 func TestPromiseSnapshotIsHonouredWithinMaxStaleOfItsFetch(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := written(t)
 		time.Sleep(23 * time.Hour)
 		_, c := restarted(t, path)
@@ -77,7 +81,8 @@ func TestPromiseSnapshotIsHonouredWithinMaxStaleOfItsFetch(t *testing.T) {
 }
 
 func TestPromiseSnapshotIsNotReadWhileTheFirstFetchSucceeds(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := written(t)
 		u := serving(keysNamed("k2"))
 		c := u.cache(t, snapshotAt(path))
@@ -87,7 +92,8 @@ func TestPromiseSnapshotIsNotReadWhileTheFirstFetchSucceeds(t *testing.T) {
 }
 
 func TestPromiseSnapshotFileIsPrivateAndReplacedInOneStep(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := written(t)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
@@ -116,7 +122,8 @@ func TestPromiseSnapshotFileIsPrivateAndReplacedInOneStep(t *testing.T) {
 }
 
 func TestPromiseSnapshotOf304IsRenewed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := filepath.Join(t.TempDir(), "keys.json")
 		u := serving(keysNamed("k1"))
 		u.header.Set("ETag", `"v1"`)
@@ -196,7 +203,8 @@ func TestPromiseSnapshotThatCannotBeTrustedIsIgnoredAndReported(t *testing.T) {
 		}, "no such file or directory"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				path := written(t)
 				row.damage(t, path)
 				var told []jwks.Refresh
@@ -219,7 +227,8 @@ func TestPromiseSnapshotThatCannotBeTrustedIsIgnoredAndReported(t *testing.T) {
 			t.Log("only root can give a file away")
 			return
 		}
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			path := written(t)
 			require.NoError(t, os.Chown(path, 12345, 12345))
 			_, c := restarted(t, path)
@@ -230,7 +239,8 @@ func TestPromiseSnapshotThatCannotBeTrustedIsIgnoredAndReported(t *testing.T) {
 }
 
 func TestPromiseSnapshotOfAnIssuer(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := filepath.Join(t.TempDir(), "keys.json")
 		u := serving("")
 		u.respond = site{openIDPage: metadata(issuerURL, keysURL), keysURL: keysNamed("k1")}.respond
@@ -247,7 +257,8 @@ func TestPromiseSnapshotOfAnIssuer(t *testing.T) {
 }
 
 func TestASnapshotThatCannotBeWrittenCostsNoKey(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keysNamed("k1"))
 		c := u.warm(t, snapshotAt(filepath.Join(t.TempDir(), "no", "such", "directory")))
 		synctest.Wait()
@@ -258,7 +269,8 @@ func TestASnapshotThatCannotBeWrittenCostsNoKey(t *testing.T) {
 }
 
 func TestAnAwkwardDocumentSurvivesTheFile(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		path := filepath.Join(t.TempDir(), "keys.json")
 		padding := strings.Repeat("<\\u0001\u2028&", 1<<16)
 		document := `{"note":"` + padding + `",` + keysNamed("k1")[1:]

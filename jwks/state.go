@@ -55,7 +55,7 @@ func (s *state) answer(c *settings, now time.Time, kid, alg string) ([]crypto.Pu
 	if found, decided := s.set.find(kid, alg); decided {
 		return found, nil
 	}
-	if s.failures == 0 && !s.restored && elapsed(s.asOf, now) <= c.minInterval {
+	if s.failures == 0 && elapsed(s.asOf, now) <= c.minInterval {
 		return nil, nil
 	}
 	return nil, errUnknown

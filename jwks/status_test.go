@@ -11,7 +11,8 @@ import (
 )
 
 func TestPromiseStatusTellsWhatTheCacheKnows(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		u := serving(keySet(jwk(p256(), "b"), jwk(p384(), "a"), jwk(p521(), ""), `null`, `{"kty":"oct","k":"AAAA"}`, `{"kty":"oct","k":"BBBB"}`))
 		c := u.cache(t)
 		require.Equal(t, jwks.Status{URL: keysURL}, c.Status(), "before the first fetch")
@@ -58,7 +59,8 @@ func keyA(t *testing.T, c *jwks.Cache) verdict {
 }
 
 func TestStatusIsAValueOfItsOwn(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		c := serving(keySet(jwk(p256(), "k1"), `null`)).warm(t)
 		st := c.Status()
 		st.KeyIDs[0], st.Skipped["malformed"] = "changed", 7
@@ -68,7 +70,8 @@ func TestStatusIsAValueOfItsOwn(t *testing.T) {
 }
 
 func TestPromiseOnRefreshHearsOfEveryFetch(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
 		var told []jwks.Refresh
 		u := serving(keysNamed("k1"))
 		u.slow(300 * time.Millisecond)
@@ -89,7 +92,8 @@ func TestPromiseOnRefreshHearsOfEveryFetch(t *testing.T) {
 
 func TestOnRefreshHoldsNobodyUp(t *testing.T) {
 	t.Run("when it blocks", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			release := make(chan struct{})
 			u := serving(keysNamed("k1"))
 			c := u.cache(t, func(o *jwks.Options) { o.OnRefresh = func(jwks.Refresh) { <-release } })
@@ -99,7 +103,8 @@ func TestOnRefreshHoldsNobodyUp(t *testing.T) {
 		})
 	})
 	t.Run("when it panics", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			c := u.cache(t, func(o *jwks.Options) { o.OnRefresh = func(jwks.Refresh) { panic("hook") } })
 			require.Equal(t, atOnce("found"), ask(t.Context(), c, "k1"))
@@ -109,7 +114,8 @@ func TestOnRefreshHoldsNobodyUp(t *testing.T) {
 		})
 	})
 	t.Run("when it uses the cache", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
 			u := serving(keysNamed("k1"))
 			var c *jwks.Cache
 			var heard verdict

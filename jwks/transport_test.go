@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,7 +116,7 @@ func TestThreat17AddressIsCheckedAfterResolving(t *testing.T) {
 	}
 	transports := map[string]http.RoundTripper{
 		"a transport with a dialer of its own": &http.Transport{DialContext: dial},
-		"a transport with an old dialer": &http.Transport{Dial: func(network, address string) (net.Conn, error) {
+		"a transport with an old dialer": &http.Transport{Dial: func(network, address string) (net.Conn, error) { //nolint:staticcheck // callers may still set it
 			return dial(t.Context(), network, address)
 		}},
 		"a wrapped transport": roundTripper((&http.Transport{DialContext: dial, DisableKeepAlives: true}).RoundTrip),
@@ -182,7 +183,8 @@ func TestARoundTripperThatFailsOddly(t *testing.T) {
 		"a nil transport":     (*http.Transport)(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
 				c, err := jwks.New(keysURL, &jwks.Options{HTTPClient: &http.Client{Transport: rt}})
 				require.NoError(t, err)
 				err = c.Refresh(t.Context())

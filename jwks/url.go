@@ -9,12 +9,12 @@ import (
 )
 
 // checkURL applies the rules of every place that keys are fetched from, all broken ones joined: absolute, https unless http is
-// allowed, a host that is no forbidden address, no user and no fragment. The name what stands in the messages; they never quote
-// the URL, which may come from a discovery document.
-func checkURL(what, raw string, insecureHTTP bool) (*url.URL, error) {
+// allowed, a host that is no forbidden address, no user and no fragment. The messages call it what; they never
+// quote it, for it may come from a discovery document.
+func checkURL(what, raw string, insecureHTTP bool) error {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("jwks: %s is not a URL", what)
+		return fmt.Errorf("jwks: %s is not a URL", what)
 	}
 	var errs []error
 	fail := func(why string) { errs = append(errs, fmt.Errorf("jwks: %s %s", what, why)) }
@@ -38,12 +38,12 @@ func checkURL(what, raw string, insecureHTTP bool) (*url.URL, error) {
 	if strings.Contains(raw, "#") {
 		fail("has a fragment")
 	}
-	return u, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // checkIssuer applies RFC 8414 section 2 as well: an issuer has no query.
 func checkIssuer(issuer string, insecureHTTP bool) error {
-	_, err := checkURL("the issuer", issuer, insecureHTTP)
+	err := checkURL("the issuer", issuer, insecureHTTP)
 	if strings.Contains(issuer, "?") {
 		err = errors.Join(err, errors.New("jwks: the issuer has a query"))
 	}
