@@ -159,7 +159,9 @@ func TestTheIssuerEndsWithTheTestThatStartedIt(t *testing.T) {
 
 func TestTheIssuersKeysRotateInSteps(t *testing.T) {
 	i := startIssuer(t, "")
+	asked := 0
 	listed := func() map[string]bool {
+		asked++
 		res, err := client.Get(i.URL + "/jwks")
 		require.NoError(t, err)
 		defer res.Body.Close()
@@ -195,5 +197,5 @@ func TestTheIssuersKeysRotateInSteps(t *testing.T) {
 	require.Len(t, listed(), n)
 	require.NotContains(t, listed(), second)
 	require.Contains(t, listed(), headerOf(t, i.token("ES256")).Kid)
-	require.Equal(t, 7, i.requests("/jwks"), "one for each time that this test listed the keys")
+	require.Equal(t, asked, i.requests("/jwks"))
 }

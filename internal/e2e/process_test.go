@@ -127,5 +127,5 @@ func ownPort(t *testing.T) string {
 var client = &http.Client{
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Timeout:       10 * time.Second,
+	Timeout:       startLimit,
 }
