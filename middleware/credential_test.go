@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -390,5 +391,27 @@ func FuzzAuthorizationHeader(f *testing.F) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, match[1], credential)
+	})
+}
+
+// FuzzWhichCredentialsAreJWTs compares with encoding/json, which reads more slowly.
+func FuzzWhichCredentialsAreJWTs(f *testing.F) {
+	for _, s := range []string{
+		`{"alg":"ES256"}`, `{"typ":"JWT", "alg" : "RS256"}`, `{"x":{"alg":1}}`, `["alg"]`, `{"\u0061lg":1}`, `{"a\"lg":"}","alg":null}`, `{"alg"`, `"alg"`, ` {"alg":[]} `,
+		`{"ALG":1}`, `{"\\alg":1}`, `[{"alg":1}]`, `{"":"alg"}`,
+	} {
+		f.Add([]byte(s), ".e30.AA")
+	}
+	f.Fuzz(func(t *testing.T, header []byte, rest string) {
+		credential := base64.RawURLEncoding.EncodeToString(header) + rest
+		var members map[string]json.RawMessage
+		first, _, _ := strings.Cut(credential, ".")
+		decoded, err := base64.RawURLEncoding.DecodeString(first)
+		want := err == nil && len(decoded) <= 8<<10 && json.Unmarshal(decoded, &members) == nil && members["alg"] != nil &&
+			strings.Count(credential, ".") == 2
+		v := &verifying{err: token.ErrRefused}
+		_, err = middleware.JWT(v, func(*http.Request) (string, error) { return credential, nil }).Authenticate(get("/"))
+		require.Equal(t, want, len(v.asked) == 1, "%q", header)
+		require.Equal(t, !want, errors.Is(err, middleware.ErrNoCredentials))
 	})
 }

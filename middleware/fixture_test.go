@@ -46,24 +46,24 @@ func counting(n *int, a middleware.Authenticator) middleware.Authenticator {
 	})
 }
 
-func newGuard(t testing.TB, a middleware.Authenticator) *middleware.Guard {
-	t.Helper()
+func newGuard(tb testing.TB, a middleware.Authenticator) *middleware.Guard {
+	tb.Helper()
 	g, err := middleware.New(a, nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return g
 }
 
-func newRoutes(t testing.TB, rules ...middleware.Rule) *middleware.Routes {
-	t.Helper()
+func newRoutes(tb testing.TB, rules ...middleware.Rule) *middleware.Routes {
+	tb.Helper()
 	routes, err := middleware.NewRoutes(rules...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return routes
 }
 
-func newVerifier(t testing.TB, i *localissuer.Issuer) *token.Verifier {
-	t.Helper()
+func newVerifier(tb testing.TB, i *localissuer.Issuer) *token.Verifier {
+	tb.Helper()
 	v, err := token.NewVerifier(i, token.Policy{Issuer: i.URL(), Audiences: []string{audience}}, nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return v
 }
 

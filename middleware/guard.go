@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -66,7 +65,7 @@ func (o *Options) mistake() error {
 	var errs []error
 	for i := range len(o.Realm) {
 		if !isPrintable(o.Realm[i]) {
-			errs = append(errs, fmt.Errorf("Realm %q is not printable ASCII", o.Realm))
+			errs = append(errs, fmt.Errorf("realm %q is not printable ASCII", o.Realm))
 			break
 		}
 	}
@@ -204,7 +203,7 @@ func (g *Guard) answer(w http.ResponseWriter, o outcome, needed string) {
 		h.Set("Retry-After", g.wait())
 	}
 	w.WriteHeader(o.status())
-	_, _ = io.WriteString(w, http.StatusText(o.status())) // a client that has left has nobody to tell
+	_, _ = fmt.Fprint(w, http.StatusText(o.status())) // #nosec G705 -- one of four constants; who has left has nobody to tell
 }
 
 func (g *Guard) wait() string {

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -155,6 +156,9 @@ func spells(quoted []byte, name string) bool {
 	if string(quoted[1:len(quoted)-1]) == name {
 		return true
 	}
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return false
+	}
 	var s string
-	return strings.IndexByte(string(quoted), '\\') >= 0 && json.Unmarshal(quoted, &s) == nil && s == name
+	return json.Unmarshal(bytes.Clone(quoted), &s) == nil && s == name // a copy, or isJWS's buffer would leave the stack
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -33,23 +34,23 @@ func routerShapes(path string) ([]shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s shape
+	var before shape
 	for i, segment := range segments {
 		last := i == len(segments)-1
 		e, mayBeEmpty, err := routerElement(segment, last)
 		if err != nil {
 			return nil, err
 		}
-		grown := append(s[:len(s):len(s)], e)
+		s := append(slices.Clip(before), e)
 		if e.kind == multi {
-			return []shape{grown}, nil // whatever follows is within it
+			return []shape{s}, nil // whatever follows is within it
 		}
 		if last && mayBeEmpty {
-			return []shape{grown, append(s[:len(s):len(s)], element{kind: slash})}, nil
+			return []shape{s, append(slices.Clip(before), element{kind: slash})}, nil
 		}
-		s = grown
+		before = s
 	}
-	return []shape{s}, nil
+	return []shape{before}, nil
 }
 
 // splitOutsideBraces splits at slashes that are not part of a variable's regular expression.
@@ -171,26 +172,19 @@ func mayMatchSlash(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return true
-	case syntax.OpLiteral, syntax.OpCharClass:
-		if oneSlash(re) {
-			return true
-		}
+	case syntax.OpLiteral:
+		return slices.Contains(re.Rune, '/')
+	case syntax.OpCharClass:
+		return inClass(re.Rune, '/')
+	default:
+		return slices.ContainsFunc(re.Sub, mayMatchSlash)
 	}
-	for _, sub := range re.Sub {
-		if mayMatchSlash(sub) {
-			return true
-		}
-	}
-	return false
 }
 
-// oneSlash says whether a literal holds a slash, or a class, which is a list of ranges, includes it.
-func oneSlash(re *syntax.Regexp) bool {
-	if re.Op == syntax.OpLiteral {
-		return strings.ContainsRune(string(re.Rune), '/')
-	}
-	for i := 0; i+1 < len(re.Rune); i += 2 {
-		if re.Rune[i] <= '/' && '/' <= re.Rune[i+1] {
+// inClass says whether a character is in a class, which is a list of ranges.
+func inClass(ranges []rune, c rune) bool {
+	for bounds := range slices.Chunk(ranges, 2) {
+		if bounds[0] <= c && c <= bounds[1] {
 			return true
 		}
 	}

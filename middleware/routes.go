@@ -106,7 +106,7 @@ func (rule *Rule) mistake() error {
 		}
 	}
 	if slices.Contains(rule.Issuers, "") {
-		errs = append(errs, errors.New("Issuers: an issuer is empty"))
+		errs = append(errs, errors.New("issuers: an issuer is empty"))
 	}
 	return errors.Join(errs...)
 }

@@ -57,7 +57,7 @@ func TestNewRoutesReportsEveryMistake(t *testing.T) {
 		{"an empty requirement inside of another", []middleware.Rule{{Pattern: "/x", Scope: scope.AllOf(scope.Requirement{})}}, []string{"Scope: "}},
 		{"a nil pointer as authenticator", []middleware.Rule{{Pattern: "/x", Authenticator: (*pointerAuthenticator)(nil)}}, []string{"Authenticator: the authenticator is nil"}},
 		{"an authenticator made of nothing", []middleware.Rule{{Pattern: "/x", Authenticator: middleware.JWT(nil)}}, []string{"Authenticator: JWT: the verifier is nil"}},
-		{"an empty issuer", []middleware.Rule{{Pattern: "/x", Issuers: []string{"https://a", ""}}}, []string{"Issuers: an issuer is empty"}},
+		{"an empty issuer", []middleware.Rule{{Pattern: "/x", Issuers: []string{"https://a", ""}}}, []string{"issuers: an issuer is empty"}},
 		{
 			"all of them at once",
 			[]middleware.Rule{
@@ -65,7 +65,7 @@ func TestNewRoutesReportsEveryMistake(t *testing.T) {
 				{Pattern: "get /x", Scope: scope.All(""), Issuers: []string{""}},
 				{Pattern: "/ok", Public: true, Check: check},
 			},
-			[]string{`rule 2 ("get /x"): method "get"`, "Scope: ", "Issuers: ", `rule 3 ("/ok"): a public rule`, `rule 3 ("/ok"): conflicts with rule 1`},
+			[]string{`rule 2 ("get /x"): method "get"`, "Scope: ", "issuers: ", `rule 3 ("/ok"): a public rule`, `rule 3 ("/ok"): conflicts with rule 1`},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestNewRoutesReportsEveryMistake(t *testing.T) {
 }
 
 func TestMethodsThatARuleMayName(t *testing.T) {
-	for _, m := range strings.Fields("GET HEAD POST PUT DELETE OPTIONS TRACE PATCH QUERY PROPFIND REPORT VERSION-CONTROL") {
+	for m := range strings.FieldsSeq("GET HEAD POST PUT DELETE OPTIONS TRACE PATCH QUERY PROPFIND REPORT VERSION-CONTROL") {
 		_, err := middleware.NewRoutes(middleware.Rule{Pattern: m + " /x"})
 		require.NoError(t, err, m)
 	}
@@ -224,12 +224,12 @@ func TestMatchingAllocatesNothing(t *testing.T) {
 }
 
 // manyRoutes are n public rules of a usual kind, so that a request costs nothing but finding its rule.
-func manyRoutes(t testing.TB, n int) *middleware.Routes {
-	t.Helper()
+func manyRoutes(tb testing.TB, n int) *middleware.Routes {
+	tb.Helper()
 	shapes := []string{"GET /tenant/{t}/service%d/items/{id}/parts", "POST /tenant/{t}/service%d/items", "/tenant/{t}/service%d/files/{f...}", "GET /v%d/{$}"}
 	rules := make([]middleware.Rule, n)
 	for i := range rules {
 		rules[i] = middleware.Rule{Pattern: fmt.Sprintf(shapes[i%len(shapes)], i/len(shapes)), Public: true}
 	}
-	return newRoutes(t, rules...)
+	return newRoutes(tb, rules...)
 }

@@ -34,24 +34,47 @@ func cameOverConnection(r *http.Request) bool {
 // isCanonicalPath checks a decoded path that begins with a slash: no empty, "." or ".." segment, valid UTF-8, no control
 // character, and none of the bytes that some reader takes for a separator, an escape or an end.
 func isCanonicalPath(path string) bool {
-	start := 1 // of the segment
-	for i := 1; i < len(path); i++ {
-		c := path[i]
-		if c == '/' {
-			if !isCanonicalSegment(path[start:i]) {
-				return false
-			}
-			start = i + 1
-		}
-		if c < ' ' || c == 0x7f || c == '\\' || c == ';' || c == '#' || c == '?' || c == '%' {
-			return false
-		}
-		if c == 0xc2 && i+1 < len(path) && path[i+1] < 0xa0 { // U+0080 to U+009F, control characters too
+	for i := range len(path) {
+		if misread[path[i]] {
 			return false
 		}
 	}
-	last := path[start:]
-	return (last == "" || isCanonicalSegment(last)) && utf8.ValidString(path)
+	for rest := path; rest != "/"; {
+		var segment string
+		if segment, rest = firstSegment(rest); !isCanonicalSegment(segment) {
+			return false
+		}
+		if rest == "" {
+			break
+		}
+	}
+	return utf8.ValidString(path) && !hasC1Control(path)
+}
+
+// misread are the bytes that no path may hold: ASCII's control characters, and what means more than itself to somebody.
+var misread = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c < ' ' || c == 0x7f
+	}
+	for _, c := range `\;#?%` {
+		set[c] = true
+	}
+	return set
+}()
+
+// hasC1Control finds U+0080 to U+009F, control characters above ASCII, in valid UTF-8.
+func hasC1Control(path string) bool {
+	for i := strings.IndexByte(path, 0xc2); i >= 0; {
+		if path[i+1] < 0xa0 {
+			return true
+		}
+		next := strings.IndexByte(path[i+1:], 0xc2)
+		if next < 0 {
+			return false
+		}
+		i += 1 + next
+	}
+	return false
 }
 
 func isCanonicalSegment(s string) bool { return s != "" && s != "." && s != ".." }
@@ -68,15 +91,11 @@ func encodesPlainly(u *url.URL) bool {
 	for j := 0; j < len(raw); j++ {
 		c := raw[j]
 		if c == '%' {
-			high, low := unhex(raw, j+1), unhex(raw, j+2)
-			if high < 0 || low < 0 {
+			var ok bool
+			if c, ok = unescape(raw[j:]); !ok || c == '/' || c == '.' {
 				return false
 			}
-			c = byte(high<<4 | low)
 			j += 2
-			if c == '/' || c == '.' {
-				return false
-			}
 		}
 		if i >= len(path) || path[i] != c {
 			return false
@@ -86,19 +105,25 @@ func encodesPlainly(u *url.URL) bool {
 	return i == len(path)
 }
 
-// unhex returns the value of the hexadecimal digit at s[i], or -1.
-func unhex(s string, i int) int {
-	if i >= len(s) {
-		return -1
+// unescape decodes the escape that s begins with (RFC 3986 section 2.1).
+func unescape(s string) (c byte, ok bool) {
+	if len(s) < 3 {
+		return 0, false
 	}
-	switch c := s[i]; {
+	high, ok1 := unhex(s[1])
+	low, ok2 := unhex(s[2])
+	return high<<4 | low, ok1 && ok2
+}
+
+func unhex(c byte) (value byte, ok bool) {
+	switch {
 	case '0' <= c && c <= '9':
-		return int(c - '0')
+		return c - '0', true
 	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
+		return c - 'a' + 10, true
 	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+		return c - 'A' + 10, true
 	default:
-		return -1
+		return 0, false
 	}
 }

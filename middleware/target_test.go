@@ -17,9 +17,9 @@ import (
 )
 
 // everything lets any request pass that has one reading.
-func everything(t testing.TB) http.Handler {
-	t.Helper()
-	return newGuard(t, as("alice", "")).Routes(newRoutes(t, middleware.Rule{Pattern: "/", Public: true}))(reached)
+func everything(tb testing.TB) http.Handler {
+	tb.Helper()
+	return newGuard(tb, as("alice", "")).Routes(newRoutes(tb, middleware.Rule{Pattern: "/", Public: true}))(reached)
 }
 
 func TestRequestTargetsOverTheWire(t *testing.T) {

@@ -1,0 +1,135 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/scope"
+)
+
+// deaf is a ResponseWriter that costs nothing.
+type deaf struct{ header http.Header }
+
+func (d deaf) Header() http.Header         { return d.header }
+func (d deaf) Write(b []byte) (int, error) { return len(b), nil }
+func (d deaf) WriteHeader(int)             {}
+
+// remembering is the least an authenticator can do.
+type remembering struct{ id middleware.Identity }
+
+func (a *remembering) Authenticate(*http.Request) (middleware.Identity, error) { return a.id, nil }
+
+// passing is a middleware that does nothing but to put something into the context.
+//
+//go:noinline
+func passing(next http.Handler) http.Handler {
+	type key struct{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, next)))
+	})
+}
+
+// BenchmarkMiddleware shows what the guard costs beside its floors in the same run: the bare handler, one behind a middleware that
+// only passes a context value, and the verification alone.
+func BenchmarkMiddleware(b *testing.B) {
+	i := localissuer.New("https://id.example")
+	v := newVerifier(b, i)
+	raw := i.AccessToken(audience)
+	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	fixed := newGuard(b, &remembering{middleware.Identity{Subject: "alice", Scopes: scope.Granted("orders:read")}})
+	verified := newGuard(b, middleware.JWT(v))
+	routes := newRoutes(b,
+		middleware.Rule{Pattern: "GET /healthz", Public: true},
+		middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All("orders:read")},
+		middleware.Rule{Pattern: "POST /orders", Scope: scope.All("orders:write")},
+	)
+	for _, bench := range []struct {
+		name string
+		h    http.Handler
+	}{
+		{"bare handler", bare},
+		{"passing a context value", passing(bare)},
+		{"guard, fixed identity, scope", fixed.Scope("orders:read")(bare)},
+		{"guard, fixed identity, routes", fixed.Routes(routes)(bare)},
+		{"guard, fixed identity, nested", fixed.Routes(routes)(fixed.Scope("orders:read")(bare))},
+		{"verification alone", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := v.Verify(r.Context(), raw); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"guard, verified ES256, routes", verified.Routes(routes)(bare)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			r := get("/orders/7", "Authorization: Bearer "+raw)
+			w := deaf{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				bench.h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// BenchmarkRoutes shows that finding a rule does not depend on how many there are. ServeMux is beside it.
+func BenchmarkRoutes(b *testing.B) {
+	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	r := get("/tenant/acme/service0/items/77/parts")
+	w := deaf{http.Header{}}
+	b.Run("bare handler", func(b *testing.B) {
+		for b.Loop() {
+			bare.ServeHTTP(w, r)
+		}
+	})
+	for _, n := range []int{1, 10, 100, 1000, 10000} {
+		h := newGuard(b, as("alice", "")).Routes(manyRoutes(b, n))(bare)
+		require.Equal(b, 200, serve(h, r).Code)
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /tenant/{t}/service0/items/{id}/parts", bare)
+	b.Run("ServeMux, one pattern", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			mux.ServeHTTP(w, r)
+		}
+	})
+}
+
+// BenchmarkCanonicalPath is the check of the request target alone: a public route, no credentials.
+func BenchmarkCanonicalPath(b *testing.B) {
+	h := newGuard(b, as("alice", "")).Routes(newRoutes(b, middleware.Rule{Pattern: "/", Public: true}))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, path := range []string{"/", "/orders/7", "/tenant/acme/service0/items/77/parts", "/Z%C3%BCrich/a%20b/%7Euser"} {
+		b.Run(path, func(b *testing.B) {
+			r, w := get(path), deaf{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+func TestAGuardAllocatesTheContextAndTheRequest(t *testing.T) {
+	g := newGuard(t, &remembering{middleware.Identity{Subject: "alice", Scopes: scope.Granted("a")}})
+	routes := newRoutes(t, middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All("a")})
+	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	r := get("/orders/7")
+	for name, h := range map[string]http.Handler{
+		"scope":  g.Scope("a")(bare),
+		"routes": g.Routes(routes)(bare),
+		"nested": g.Routes(routes)(g.Scope("a")(bare)),
+	} {
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { h.ServeHTTP(nil, r) }), 2.0, name)
+	}
+}
