@@ -67,14 +67,11 @@ func refuse(reason Reason, what string) error { return &Error{Reason: reason, wh
 
 // refuseJWS turns what internal/jws says about a compact token into a refusal.
 func refuseJWS(err error) error {
-	e, ok := errors.AsType[*jws.Error](err)
-	if !ok {
-		return refuse(ReasonMalformed, "token")
-	}
-	switch e.Kind {
-	case jws.KindAlgorithm:
+	e, _ := errors.AsType[*jws.Error](err)
+	switch {
+	case e != nil && e.Kind == jws.KindAlgorithm:
 		return refuse(ReasonAlgorithm, "alg")
-	case jws.KindHeader:
+	case e != nil && e.Kind == jws.KindHeader:
 		return refuse(ReasonHeader, "header member")
 	default:
 		return refuse(ReasonMalformed, "token")

@@ -13,7 +13,7 @@ type members []member
 
 // scan checks all of the payload and keeps the members that are read.
 func scan(payload []byte, reads map[string]bool) (members, error) {
-	var m members
+	m := make(members, 0, 16) // as many as tokens commonly have
 	err := strictjson.Object(payload, func(name string, value []byte) error {
 		if reads[name] {
 			m = append(m, member{name, value})

@@ -24,6 +24,7 @@ func TestAMuxChoosesByIssuer(t *testing.T) {
 	c, err := mux.Verify(t.Context(), signed())
 	require.NoError(t, err)
 	require.Equal(t, issuerURL, c.Issuer())
+	require.Equal(t, "orders:read orders:write", c.Scopes().String(), "read by our policy")
 	require.Equal(t, 0, theirs.asked)
 
 	c, err = mux.Verify(t.Context(), other.AccessToken("theirs", map[string]any{"rights": "a b"}))

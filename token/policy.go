@@ -26,8 +26,10 @@ type Policy struct {
 	// 4.1.9).
 	//
 	// When empty, typ may be missing, be "JWT" or anything else that does not claim to be another kind of token: a typ that ends in
-	// "+jwt" is refused unless it is "at+jwt" (RFC 8725 section 3.11), and so is a payload with events, at_hash or c_hash, which
-	// only security events, logout tokens and ID tokens have.
+	// "+jwt" is refused unless it is "at+jwt" (RFC 8725 section 3.11).
+	//
+	// Unless Type names another kind, as "secevent+jwt" does, a payload with events, at_hash or c_hash is refused: only security
+	// events, logout tokens and ID tokens have them.
 	Type string
 
 	// RequiredClaims are claims to demand at the top level of the payload. With the value "" a claim must be present, which means

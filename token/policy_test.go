@@ -114,13 +114,19 @@ func TestNewVerifierCopiesThePolicy(t *testing.T) {
 	p.RequiredClaims = map[string]string{"sub": ""}
 	p.ClientIDs = []string{secret + "-client"}
 	p.ScopeClaims = []string{"scope"}
+	p.GrantClaims = []string{"roles"}
 	p.ScopesAllowed = []string{"orders:read"}
+	p.KeySetURLs = []string{"https://issuer.test/jwks"}
 	v := verifier(t, &keys{}, p)
 	p.Audiences[0], p.Algorithms[0], p.ClientIDs[0], p.ScopeClaims[0], p.ScopesAllowed[0] = "x", "RS256", "x", "x", "x"
+	p.GrantClaims[0], p.KeySetURLs[0] = "x", "x"
 	p.RequiredClaims["sub"], p.RequiredClaims["nowhere"] = "x", ""
-	c, err := v.Verify(t.Context(), signed())
-	require.NoError(t, err)
-	require.Equal(t, "orders:read", c.Scopes().String())
+	header := map[string]any{"jku": "https://issuer.test/jwks"}
+	for _, edits := range [][]claim{nil, {without("scope"), with("roles", `["orders:read"]`)}} {
+		c, err := v.Verify(t.Context(), issuer.Sign("ES256", header, []byte(payload(edits...))))
+		require.NoError(t, err)
+		require.Equal(t, "orders:read", c.Scopes().String())
+	}
 }
 
 func TestAccessTokenPolicy(t *testing.T) {
@@ -206,6 +212,7 @@ func TestClients(t *testing.T) {
 		{"a client in another case", []string{"a"}, nil, []claim{with("client_id", `"A"`)}, "", token.ReasonClient},
 		{"no client where ours are named", []string{"a"}, nil, []claim{without("client_id")}, "", token.ReasonClient},
 		{"ours stands in a later claim only", []string{"a"}, nil, []claim{with("azp", `"a"`)}, "", token.ReasonClient},
+		{"a client_id of the wrong type where another claim is named", nil, []string{"azp"}, []claim{with("azp", `"b"`), with("client_id", `5`)}, "", token.ReasonMalformed},
 		{"a later claim of the wrong type", nil, nil, []claim{with("appid", `["d"]`)}, "", token.ReasonMalformed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -107,6 +107,12 @@ func TestSizeIsLimited(t *testing.T) {
 	require.NoError(t, err)
 	c, err = mux.Verify(t.Context(), grow(1025))
 	requireRefused(t, c, err, token.ReasonMalformed, "")
+	strict, err := token.NewVerifier(m.source(), token.Policy{Issuer: "https://other.test", Audiences: []string{audience}}, &token.Options{MaxBytes: 1})
+	require.NoError(t, err)
+	mux, err = token.NewMux(normal, strict)
+	require.NoError(t, err)
+	_, err = mux.Verify(t.Context(), fits)
+	require.NoError(t, err, "each issuer has its own limit")
 
 	long := `{"alg":"EdDSA","x":"` + strings.Repeat("x", 4<<10) + `"}`
 	raw := m.sign(long, payload())
