@@ -26,13 +26,15 @@ func outageKeys() members { return members{"max_age": outageMaxAge.String(), "ti
 // requireThrough sends 100 valid requests a second while the issuer is away, and fails if one is refused or takes a second.
 func (g *gateway) requireThrough(t *testing.T, away time.Duration, tokens []string, takeDown func()) {
 	t.Helper()
-	load := startLoad(t, g, &valid{tokens: tokens}, 100)
+	const perSecond = 100
+	load := startLoad(t, g, &valid{tokens: tokens}, perSecond)
 	takeDown()
 	time.Sleep(away)
 	state := g.keys()
 	figures := load.requireNoneRefused(t)
 	t.Logf("away for %v: keys %.1f s old (max_age %v), %d attempts failed", away, state.AgeSeconds, outageMaxAge, state.Failures)
 	require.Less(t, figures.slowest, time.Second)
+	require.Greater(t, float64(figures.sent), 0.9*perSecond*away.Seconds(), "the load has not kept its pace")
 	require.Greater(t, state.AgeSeconds, (2 * outageMaxAge).Seconds(), "the keys have not become overdue")
 	require.Positive(t, state.Failures, "nobody has noticed the outage")
 }
