@@ -252,6 +252,29 @@ func TestDiscoveryThatFailsLaterCostsNoKey(t *testing.T) {
 			})
 		})
 	}
+	t.Run("deaf", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
+			pages := site{openIDPage: metadata(issuerURL, keysURL), keysURL: keysNamed("k1")}
+			u := serving("")
+			u.respond = pages.respond
+			c := u.issuerCache(t, issuerURL)
+			require.NoError(t, c.Refresh(t.Context()))
+			release := make(chan struct{})
+			defer close(release)
+			u.set(func(u *upstream) {
+				u.respond = func(r *http.Request) (*http.Response, error) {
+					if r.URL.String() == openIDPage {
+						<-release // whatever its context says
+					}
+					return pages.respond(r)
+				}
+			})
+			time.Sleep(61 * time.Minute)
+			require.Equal(t, &jwks.FetchError{Class: "timeout"}, c.Refresh(t.Context()))
+			require.NoError(t, c.Refresh(t.Context()), "discovery had its chance")
+		})
+	})
 	t.Run("unless it contradicts itself", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			defer landing()

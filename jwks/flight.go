@@ -94,7 +94,7 @@ func (c *Cache) land(f *flight, a answer) {
 	now := time.Now()
 	c.settle(f, a, kept, now)
 	if a.err == nil {
-		c.snapshot.save(c.state.Load())
+		c.snapshot.save(&c.state)
 	}
 	c.report(f, now)
 }

@@ -261,6 +261,41 @@ func TestPromiseNewKeyIsFoundThoughARefreshWasUnderWay(t *testing.T) {
 	})
 }
 
+func TestPromiseUnknownKidsShareTheFetchThatOneOfThemStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
+		u := serving(keysNamed("k1"))
+		c := u.warm(t)
+		u.slow(time.Second)
+		var g errgroup.Group
+		for i := range 100 {
+			g.Go(func() error {
+				late := time.Duration(i) * time.Millisecond
+				time.Sleep(late)
+				return want(ask(t.Context(), c, fmt.Sprint("x", i%10)), verdict{"none", time.Second - late})
+			})
+		}
+		require.NoError(t, g.Wait())
+		require.Equal(t, 2, u.fetches())
+	})
+}
+
+func TestPromiseBucketHoldsTwoHoweverLongItFilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
+		u := serving(keysNamed("k1"))
+		c := u.warm(t, func(o *jwks.Options) { o.MaxAge = time.Hour })
+		for range 3 {
+			before := u.fetches()
+			for i := range 10 {
+				require.Equal(t, atOnce("none"), ask(t.Context(), c, fmt.Sprint("x", i)))
+			}
+			require.Equal(t, before+2, u.fetches())
+			time.Sleep(10 * time.Minute)
+		}
+	})
+}
+
 func TestPromiseUnknownKidIsRefusedOnlyByARecentFetch(t *testing.T) {
 	t.Run("refused by its own fetch", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

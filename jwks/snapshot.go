@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/strictjson"
@@ -31,10 +32,9 @@ var (
 type snapshotFile struct {
 	path, url, issuer string
 
-	mu      sync.Mutex
-	read    bool      // once is enough: later there are keys, or the file is as bad as before
-	written time.Time // asOf of what the file holds
-	err     error
+	mu   sync.Mutex
+	read bool // once is enough: later there are keys, or the file is as bad as before
+	err  error
 }
 
 // saved is what a snapshot file gave.
@@ -154,19 +154,17 @@ func readPrivate(path string) ([]byte, error) {
 
 func writableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o022 != 0 && modesMeanAccess }
 
-// save writes what s holds, unless the file holds something newer.
-func (f *snapshotFile) save(s *state) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.path == "" || s.document == nil || !s.asOf.After(f.written) {
+// save writes the last good keys. It looks for them when its turn has come, so that an older set never replaces a newer one.
+func (f *snapshotFile) save(current *atomic.Pointer[state]) {
+	if f.path == "" {
 		return
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := current.Load()
 	data, err := json.Marshal(record{URL: s.memory.url, Issuer: f.issuer, Fetched: s.asOf.Round(0).UTC(), Document: string(s.document)})
 	if err == nil {
 		err = replaceFile(f.path, data)
-	}
-	if err == nil {
-		f.written = s.asOf
 	}
 	f.err = err
 }

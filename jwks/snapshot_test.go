@@ -238,6 +238,19 @@ func TestPromiseSnapshotThatCannotBeTrustedIsIgnoredAndReported(t *testing.T) {
 	})
 }
 
+func TestPromiseSnapshotIsReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
+		path := filepath.Join(t.TempDir(), "keys.json")
+		_, c := restarted(t, path)
+		require.Equal(t, atOnce("undecided"), ask(t.Context(), c, "k1"))
+		serving(keysNamed("k1")).warm(t, snapshotAt(path))
+		time.Sleep(time.Minute)
+		require.Equal(t, atOnce("undecided"), ask(t.Context(), c, "k1"), "what was no file at the start is no last good set of ours")
+		require.Equal(t, 2, c.Status().Failures)
+	})
+}
+
 func TestPromiseSnapshotOfAnIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"sync/atomic"
@@ -131,6 +132,15 @@ func TestThreat17AddressIsCheckedAfterResolving(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a RoundTripper that reports its connection and answers all the same", func(t *testing.T) {
+		_, err := overHTTP(t, place, func(o *jwks.Options) {
+			o.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: farEnd{addr: metadata}})
+				return answer(r, 200, nil, keysNamed("k1")), nil
+			})}
+		})
+		require.Equal(t, &jwks.FetchError{Class: "address"}, err)
+	})
 	t.Run("TLS dialers too", func(t *testing.T) {
 		for _, transport := range []*http.Transport{{DialTLSContext: dial}, {DialTLS: func(network, address string) (net.Conn, error) {
 			return dial(t.Context(), network, address)
