@@ -66,7 +66,7 @@ func newCache(s settings, opts *Options, f fetcher) *Cache {
 		bucket:   newBucket(s.minInterval),
 		snapshot: snapshotFile{path: s.snapshotPath, url: f.url, issuer: f.issuer},
 	}
-	c.state.Store(&state{})
+	c.state.Store(&state{refusal: ErrUnavailable})
 	return c
 }
 

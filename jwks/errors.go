@@ -15,8 +15,6 @@ import (
 var ErrUnavailable = errors.New("jwks: the keys cannot be had now")
 
 var (
-	errNever   = fmt.Errorf("%w: not fetched yet", ErrUnavailable)
-	errStale   = fmt.Errorf("%w: the last good ones are older than MaxStale", ErrUnavailable)
 	errUnknown = fmt.Errorf("%w: an unknown key id, and no recent fetch to tell", ErrUnavailable)
 	errCrowded = fmt.Errorf("%w: too many callers wait", ErrUnavailable)
 	errSlow    = fmt.Errorf("%w: the fetch takes longer than a caller waits", ErrUnavailable)

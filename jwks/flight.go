@@ -132,5 +132,5 @@ func (s *state) refresh(f *flight, a answer, c *Cache) {
 		}
 	}
 	s.asOf, s.fresh, s.restored = f.started, c.fresh(a.stated), false
-	s.failures, s.refusal = 0, nil
+	s.failures, s.refusal = 0, ErrUnavailable
 }

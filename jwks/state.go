@@ -17,7 +17,7 @@ type state struct {
 	attempted time.Time // start of the last completed fetch
 	failures  int       // completed fetches that failed, since the last good one
 	err       *FetchError
-	refusal   error     // what look-ups without usable keys get; matches ErrUnavailable and err
+	refusal   error     // what look-ups without usable keys get: ErrUnavailable, with err if there is one
 	next      time.Time // no scheduled fetch before; zero after a good one
 	memory    memory
 }
@@ -50,7 +50,7 @@ func (s *state) idle(now time.Time) bool {
 // answer is the verdict on a look-up that will not wait, or has waited: keys, no such key, or undecided.
 func (s *state) answer(c *settings, now time.Time, kid, alg string) ([]crypto.PublicKey, error) {
 	if !s.usable(now, c.maxStale) {
-		return nil, s.unavailable()
+		return nil, s.refusal
 	}
 	if found, decided := s.set.find(kid, alg); decided {
 		return found, nil
@@ -59,16 +59,4 @@ func (s *state) answer(c *settings, now time.Time, kid, alg string) ([]crypto.Pu
 		return nil, nil
 	}
 	return nil, errUnknown
-}
-
-// unavailable says why there are no usable keys.
-func (s *state) unavailable() error {
-	switch {
-	case s.refusal != nil:
-		return s.refusal
-	case s.set != nil:
-		return errStale
-	default:
-		return errNever
-	}
 }
