@@ -30,20 +30,19 @@ func (c challenge) with(code, scope string) string {
 	return b.String()
 }
 
-// writeQuoted writes a quoted-string (RFC 9110 section 5.6.4). Bytes that are not printable ASCII are left out: no parameter needs
-// them, and a line break would end the header.
+// writeQuoted writes a quoted-string (RFC 9110 section 5.6.4). What it is given is printable ASCII: New has checked the realm
+// and the URL, and the grammar of scope tokens is within it.
 func writeQuoted(b *strings.Builder, s string) {
 	b.WriteByte('"')
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
+		if s[i] == '"' || s[i] == '\\' {
 			b.WriteByte('\\')
-			b.WriteByte(c)
-		case isPrintable(c):
-			b.WriteByte(c)
 		}
+		b.WriteByte(s[i])
 	}
 	b.WriteByte('"')
 }
 
-func isPrintable(c byte) bool { return ' ' <= c && c <= '~' }
+func isPrintable(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) < 0
+}

@@ -6,8 +6,8 @@
 //
 // # What a client is told
 //
-// A guard that does not let a request pass answers it itself, with the status text as body, Cache-Control: no-store, and nothing
-// from inside:
+// A guard that does not let a request pass answers it itself, with the status text as body, Cache-Control: no-store, and
+// nothing from inside:
 //
 //	an ambiguous request target            400
 //	nothing presented                      401  WWW-Authenticate: Bearer

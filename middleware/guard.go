@@ -16,8 +16,8 @@ import (
 type Options struct {
 	// Realm goes into every challenge. Printable ASCII; empty: no realm.
 	Realm string
-	// ResourceMetadata is the URL of the protected resource metadata (RFC 9728 section 5.1) and goes into every challenge. It is an
-	// https URL, or an http one on loopback; empty: none.
+	// ResourceMetadata is the URL of the protected resource metadata (RFC 9728 section 5.1) and goes into every challenge.
+	// It is an https URL, or an http one on loopback; empty: none.
 	ResourceMetadata string
 	// RetryAfter is what a client is told to wait when a request could not be decided, rounded up to whole seconds. Default 5s.
 	RetryAfter time.Duration
@@ -30,9 +30,9 @@ const defaultRetryAfter = 5 * time.Second
 
 // A Guard lets a request pass to a handler only after it has itself found out who is behind it, and that this is enough.
 //
-// It recognises its own decisions: where one of its handlers is nested in another, the request is authenticated once. Nothing else
-// in a context is a decision to it: not another guard's, not [WithIdentity], and not one made by another authenticator than the
-// one asked for here. A handler behind a guard always finds that guard's identity.
+// It recognises its own decisions: where one of its handlers is nested in another, the request is authenticated once.
+// Nothing else in a context is a decision to it: not another guard's, not [WithIdentity], and not one made by another
+// authenticator than the one asked for here. A handler behind a guard always finds that guard's identity.
 //
 // A Guard is safe for concurrent use. The zero and the nil Guard let nothing pass, public routes included: 503.
 type Guard struct {
@@ -44,8 +44,8 @@ type Guard struct {
 // A method is one way of a guard to find out who is calling. Its address is what a decision is recognised by.
 type method struct{ authenticator Authenticator }
 
-// New returns a guard that authenticates by a. All mistakes in what it is given are returned together; among them are an authenticator that
-// is nil or was made from something nil.
+// New returns a guard that authenticates by a. All mistakes in what it is given are returned together; among them are an
+// authenticator that is nil or was made from something nil.
 func New(a Authenticator, opts *Options) (*Guard, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -63,11 +63,8 @@ func New(a Authenticator, opts *Options) (*Guard, error) {
 
 func (o *Options) mistake() error {
 	var errs []error
-	for i := range len(o.Realm) {
-		if !isPrintable(o.Realm[i]) {
-			errs = append(errs, fmt.Errorf("realm %q is not printable ASCII", o.Realm))
-			break
-		}
+	if !isPrintable(o.Realm) {
+		errs = append(errs, fmt.Errorf("realm %q is not printable ASCII", o.Realm))
 	}
 	if o.ResourceMetadata != "" && !isMetadataURL(o.ResourceMetadata) {
 		errs = append(errs, fmt.Errorf("ResourceMetadata %q is no https URL", o.ResourceMetadata))
@@ -80,7 +77,7 @@ func (o *Options) mistake() error {
 
 func isMetadataURL(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || !isPrintable(s) {
 		return false
 	}
 	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
@@ -155,8 +152,8 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, d *demand, next ht
 	next.ServeHTTP(w, r)
 }
 
-// decide returns a context with the decision on who is behind the request. One that this guard has made before in the same way, on the
-// way here, is used again.
+// decide returns a context with the decision on who is behind the request. One that this guard has made before in the same
+// way, on the way here, is used again.
 func (g *Guard) decide(r *http.Request, way *method) (*carrier, error) {
 	if way == nil {
 		way = g.own

@@ -40,6 +40,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{name: "a realm outside ASCII", auth: as("alice", ""), opts: &middleware.Options{Realm: "Zürich"}, want: []string{`realm "Zürich"`}},
 		{name: "metadata without a host", auth: as("alice", ""), opts: &middleware.Options{ResourceMetadata: "https:///x"}, want: []string{"ResourceMetadata"}},
 		{name: "metadata with a fragment", auth: as("alice", ""), opts: &middleware.Options{ResourceMetadata: "https://a/x#y"}, want: []string{"ResourceMetadata"}},
+		{name: "metadata outside ASCII", auth: as("alice", ""), opts: &middleware.Options{ResourceMetadata: "https://a/é"}, want: []string{"ResourceMetadata"}},
+		{name: "metadata with a password", auth: as("alice", ""), opts: &middleware.Options{ResourceMetadata: "https://u:p@a/x"}, want: []string{"ResourceMetadata"}},
 		{name: "metadata that is no URL", auth: as("alice", ""), opts: &middleware.Options{ResourceMetadata: "https://a b/"}, want: []string{"ResourceMetadata"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

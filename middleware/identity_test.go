@@ -130,4 +130,17 @@ func TestADecisionKeepsWhatElseTheContextHolds(t *testing.T) {
 	require.Equal(t, "kept context canceled", serve(h, get("/").WithContext(ctx)).Body.String())
 }
 
+func TestReusingADecisionKeepsWhatWasPutOnTop(t *testing.T) {
+	g := newGuard(t, as("alice", ""))
+	inner := g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := middleware.IdentityFrom(r.Context())
+		fmt.Fprint(w, id.Subject, " ", r.Context().Value(unrelated{}))
+	}))
+	h := g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := middleware.WithIdentity(r.Context(), middleware.Identity{Subject: "carol"})
+		inner.ServeHTTP(w, r.WithContext(context.WithValue(ctx, unrelated{}, "kept")))
+	}))
+	require.Equal(t, "alice kept", serve(h, get("/")).Body.String())
+}
+
 type unrelated struct{}

@@ -23,8 +23,9 @@ type TokenVerifier interface {
 // [FromAuthorization] does; with sources only those. Several sources that have a token at once are [ErrInvalidRequest].
 //
 // A credential that is no JWS is not of its kind and gives [ErrNoCredentials]: one without exactly three segments, or whose
-// first segment is not a base64url JSON object with a member alg. Dots and a leading eyJ alone make no JWT, for opaque tokens have them
-// too. What v refuses gives an error that wraps [ErrRefused] and the verifier's own, so that [token.ReasonOf] still tells why.
+// first segment is not a base64url JSON object with a member alg. Dots and a leading eyJ alone make no JWT, for opaque
+// tokens have them too. What v refuses gives an error that wraps [ErrRefused] and the verifier's own, so that
+// [token.ReasonOf] still tells why.
 //
 // No proof of possession is handed to v: a token that is bound to a key or a certificate is refused.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
@@ -109,17 +110,16 @@ func isJWS(raw string) bool {
 
 // hasMember says whether valid JSON is an object with a member of that name at its top level.
 func hasMember(valid []byte, name string) bool {
-	depth, object := 0, false
+	depth := 0
 	for i := 0; i < len(valid); i++ {
 		switch valid[i] {
 		case '{', '[':
 			depth++
-			object = object || depth == 1 && valid[i] == '{'
 		case '}', ']':
 			depth--
 		case '"':
 			end := stringEnd(valid, i)
-			if depth == 1 && object && isName(valid[end:]) && spells(valid[i:end], name) {
+			if depth == 1 && isName(valid[end:]) && spells(valid[i:end], name) {
 				return true
 			}
 			i = end - 1

@@ -39,7 +39,8 @@ var methods = strings.Fields(`GET HEAD POST PUT DELETE OPTIONS TRACE PATCH QUERY
 	MKWORKSPACE MOVE ORDERPATCH PROPFIND PROPPATCH REBIND REPORT SEARCH UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE
 	UPDATEREDIRECTREF VERSION-CONTROL`)
 
-// parsePattern reads net/http's syntax, [METHOD ]/PATH, without hosts, and refuses what could match no path that a guard lets pass.
+// parsePattern reads net/http's syntax, [METHOD ]/PATH, without hosts, and refuses what could match no path that a guard
+// lets pass.
 func parsePattern(s string) (pattern, error) {
 	method, path := "", s
 	if i := strings.IndexAny(s, " \t"); i >= 0 { // so that a path with a blank needs a method, as in net/http

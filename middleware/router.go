@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// parseRouterPattern reads a pattern of net/http, chi or gorilla/mux. What it returns covers every canonical path that
-// the pattern matches in the router whose syntax it is, and may cover more where the syntaxes differ or a segment is only partly variable.
-// Usually it is one shape.
+// parseRouterPattern reads a pattern of net/http, chi or gorilla/mux. What it returns covers every canonical path that the
+// pattern matches in the router whose syntax it is, and may cover more where the syntaxes differ or a segment is only partly
+// variable. Usually it is one shape.
 func parseRouterPattern(s string) (method string, shapes []shape, err error) {
 	path := s
 	if i := strings.IndexAny(s, " \t"); i >= 0 && !strings.ContainsAny(s[:i], "/{") {
@@ -79,7 +79,8 @@ func splitOutsideBraces(path string) ([]string, error) {
 	return append(segments, path[start:]), nil
 }
 
-// routerElement reads a segment. mayBeEmpty says that a variable in it matches nothing at all, so that the path may end in a slash there.
+// routerElement reads a segment. mayBeEmpty says that a variable in it matches nothing at all, so that the path may end in a
+// slash there.
 func routerElement(segment string, last bool) (e element, mayBeEmpty bool, err error) {
 	switch {
 	case segment == "" && last:

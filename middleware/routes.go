@@ -11,29 +11,31 @@ import (
 
 // A Rule says what one set of requests needs. A rule that says nothing but its Pattern asks for an identity, whoever it is.
 type Rule struct {
-	// Pattern is in net/http's syntax: an optional method and a path, such as "GET /orders/{id}", "/static/", "/{$}". The rule
-	// without a method is for all methods, the one for GET also for HEAD. Hosts are not supported, and the path is written decoded.
+	// Pattern is in net/http's syntax: an optional method and a path, such as "GET /orders/{id}", "/static/", "/{$}". The
+	// rule without a method is for all methods, the one for GET also for HEAD. Hosts are not supported, and the path is
+	// written decoded.
 	Pattern string
 	// Public lets requests pass without looking at credentials. It excludes the fields below.
 	Public bool
 	// Scope is what must have been granted; zero: nothing in particular.
 	Scope scope.Requirement
-	// Authenticator is asked instead of the guard's; nil: the guard's. What the guard's own authenticator decided does not count for
-	// this rule, and what this one decides does not count elsewhere.
+	// Authenticator is asked instead of the guard's; nil: the guard's. What the guard's own authenticator decided does not
+	// count for this rule, and what this one decides does not count elsewhere.
 	Authenticator Authenticator
 	// Issuers are the only ones whose identities this rule takes, compared exactly; empty: any that the authenticator takes.
 	// Another issuer's is answered with 401 invalid_token.
 	Issuers []string
-	// Check is asked last, and has a say on what the other fields cannot express; nil: no check. An error means no, 403, unless it wraps
-	// ErrRefused (401 invalid_token), ErrInvalidRequest (400), ErrNoCredentials (401), or ErrUndecided or a context's error (503). Its text
-	// is not sent. The request has not been routed yet: it has no path values. Check must be safe for concurrent use.
+	// Check is asked last, and has a say on what the other fields cannot express; nil: no check. An error means no, 403,
+	// unless it wraps ErrRefused (401 invalid_token), ErrInvalidRequest (400), ErrNoCredentials (401), or ErrUndecided or a
+	// context's error (503). Its text is not sent. The request has not been routed yet: it has no path values. Check must be
+	// safe for concurrent use.
 	Check func(r *http.Request, id Identity) error
 
 	_ struct{}
 }
 
-// Routes is a table of rules, made by [NewRoutes]. It is immutable and may be used by several guards. The zero table and the nil
-// one have no rule and so deny everything.
+// Routes is a table of rules, made by [NewRoutes]. It is immutable and may be used by several guards. The zero table and the
+// nil one have no rule and so deny everything.
 type Routes struct {
 	entries []*entry
 	trie    *trie
@@ -48,10 +50,12 @@ type entry struct {
 	position int // of the Rule, from 1
 }
 
-// NewRoutes compiles a table. Where several rules match a request the most specific one decides, as in [http.ServeMux], whatever their order.
+// NewRoutes compiles a table. Where several rules match a request the most specific one decides, as in [http.ServeMux],
+// whatever their order.
 //
-// All mistakes are returned together: patterns that are malformed or that no request can match, rules of which neither is more specific than the
-// other, unknown methods, scopes that are no scope tokens, nil authenticators, and public rules that ask for something.
+// All mistakes are returned together: patterns that are malformed or that no request can match, rules of which neither is
+// more specific than the other, unknown methods, scopes that are no scope tokens, nil authenticators, and public rules that
+// ask for something.
 func NewRoutes(rules ...Rule) (*Routes, error) {
 	t := &Routes{trie: newTrie()}
 	var errs []error
@@ -144,17 +148,22 @@ func registers(mux *http.ServeMux, pattern string) (ok bool) {
 	return true
 }
 
-// Routes asks of every request what the table says, and denies those that no rule names with 403, before anyone looks at their credentials. It
-// is wrapped around the router, so that it sees every request.
+// Routes asks of every request what the table says, and denies those that no rule names with 403, before anyone looks at
+// their credentials. It is wrapped around the router, so that it sees every request.
 //
-// The path is judged decoded, segment by segment, as it is in r.URL at this point. A request target that two readers could read in two ways is
-// refused with 400 and never repaired: an empty, "." or ".." segment; a backslash, ";", "#", "?", "%" or control character in the decoded path;
-// an encoded slash or dot; invalid UTF-8; a RawPath that does not decode to the Path; CONNECT; and any form but origin-form (RFC 9112 section 3.2),
-// that is, a target with a scheme or host in a request that came over a connection. Headers have no say: neither method overrides nor
-// X-Forwarded-*, X-Original-URL and the like.
+// The path is judged decoded, segment by segment, as it is in r.URL at this point. A request target that two readers could
+// read in two ways is refused with 400 and never repaired: an empty, "." or ".." segment; a backslash, ";", "#", "?", "%" or
+// control character in the decoded path; an encoded slash or dot; invalid UTF-8; a RawPath that does not decode to the Path;
+// CONNECT; and any form but origin-form (RFC 9112 section 3.2), that is, a target with a scheme or host in a request that
+// came over a connection. Headers have no say: neither method overrides nor X-Forwarded-*, X-Original-URL and the like.
 //
-// A CORS preflight (OPTIONS with Origin and Access-Control-Request-Method) has no credentials. It passes without them only by a
-// public rule whose pattern names OPTIONS; by any other public rule only with an identity. CORS is best handled in front of the guard.
+// What passes goes on with the very bytes that were judged. A router that matches the encoded path where there is one, as
+// chi does, can so be led to another of its routes by a letter that is needlessly encoded; clear r.URL.RawPath between the
+// guard and such a router.
+//
+// A CORS preflight (OPTIONS with Origin and Access-Control-Request-Method) has no credentials. It passes without them only
+// by a public rule whose pattern names OPTIONS; by any other public rule only with an identity. CORS is best handled in
+// front of the guard.
 func (g *Guard) Routes(t *Routes) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		next = orUnavailable(next)

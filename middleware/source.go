@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// A Source finds a bearer token in a request. Its error is [ErrNoCredentials] when there is none and wraps [ErrInvalidRequest]
-// when there are two or it is malformed; an empty credential without an error counts as none. The query and the body are read by no
-// source of this package: what is in an address ends up in logs (RFC 6750 section 5.3).
+// A Source finds a bearer token in a request. Its error is [ErrNoCredentials] when there is none and wraps
+// [ErrInvalidRequest] when there are two or it is malformed; an empty credential without an error counts as none. The query
+// and the body are read by no source of this package: what is in an address ends up in logs (RFC 6750 section 5.3).
 type Source func(r *http.Request) (credential string, err error)
 
-// FromAuthorization reads the Authorization header in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one or more
-// blanks, one token. Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are [ErrInvalidRequest]; so
-// are an empty header, an empty token, a list, a tab, quotes, and text after the token.
+// FromAuthorization reads the Authorization header in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one
+// or more blanks, one token. Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are
+// [ErrInvalidRequest]; so are an empty header, an empty token, a list, a tab, quotes, and text after the token.
 func FromAuthorization() Source { return fromAuthorization }
 
 func fromAuthorization(r *http.Request) (string, error) {
@@ -39,7 +39,8 @@ func fromAuthorization(r *http.Request) (string, error) {
 }
 
 // FromHeader reads a header that holds the token and nothing else, as some proxies send it. Two of them are
-// [ErrInvalidRequest], and so is anything that is no token. A name that no header can have leaves every request undecided.
+// [ErrInvalidRequest], and so is anything that is no token, a scheme in front included. A name that no header can have
+// leaves every request undecided.
 //
 // Whoever reaches the service can set the header: that the token is in it proves nothing that the token does not prove itself.
 func FromHeader(name string) Source {

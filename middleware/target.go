@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// hasOneReading reports whether every sane reader of the request target sees the same path. Nothing is repaired: what a backend might
-// read otherwise is refused before any rule is looked at.
+// hasOneReading reports whether every sane reader of the request target sees the same path. Nothing is repaired: what a
+// backend might read otherwise is refused before any rule is looked at.
 //
-// rooted asks for a path that begins with a slash, as every path on the wire does. Only behind http.StripPrefix may it lack one.
+// rooted asks for a path that begins with a slash, as every path on the wire does. Only behind http.StripPrefix may it lack
+// one.
 func hasOneReading(r *http.Request, rooted bool) bool {
 	u := r.URL
 	if r.Method == http.MethodConnect || u == nil || u.Opaque != "" { // RFC 9112 section 3.2.3: authority-form

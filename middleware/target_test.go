@@ -76,6 +76,8 @@ func TestRequestTargetsOverTheWire(t *testing.T) {
 		{"an encoded line break", "GET /a%0D%0Ab HTTP/1.1", 400},
 		{"an encoded DEL", "GET /a%7Fb HTTP/1.1", 400},
 		{"an encoded control character above ASCII", "GET /a%C2%85b HTTP/1.1", 400},
+		{"the last control character above ASCII", "GET /a%C2%9Fb HTTP/1.1", 400},
+		{"a control character behind a letter of the same block", "GET /%C2%A9%C2%80 HTTP/1.1", 400},
 		{"encoded invalid UTF-8", "GET /a%FFb HTTP/1.1", 400},
 		{"an overlong slash", "GET /a%C0%AFb HTTP/1.1", 400},
 		{"an overlong dot", "GET /a/%C0%AE%C0%AE/b HTTP/1.1", 400},

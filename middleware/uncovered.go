@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// Uncovered returns, in their order, the router patterns with at least one method and path that no rule matches. A test that it returns none
-// proves that the table has a word on every endpoint; the guard denies what it lists.
+// Uncovered returns, in their order, the router patterns with at least one method and path that no rule matches. A test that
+// it returns none proves that the table has a word on every endpoint; the guard denies what it lists.
 //
-// A pattern is a path, with or without a method and a blank before it, in the syntax of net/http, chi or gorilla/mux; a host before the
-// path is ignored. No method means all methods, those that nobody has heard of included. A variable counts as a whole segment, whatever its expression
-// says, and as any number of segments if the expression can match a slash; so does a segment of which only a part is variable, such as
-// {name}.json. A final slash or * covers everything below: write "/static*" for gorilla's PathPrefix("/static"), whose template is
-// just "/static". Where that reads more into a pattern than its router does, Uncovered lists too much, never too little. What it cannot read is
-// listed.
+// A pattern is a path, with or without a method and a blank before it, in the syntax of net/http, chi or gorilla/mux; a host
+// before the path is ignored. No method means all methods, those that nobody has heard of included. A variable counts as a
+// whole segment, whatever its expression says, and as any number of segments if the expression can match a slash; so does a
+// segment of which only a part is variable, such as {name}.json. A final slash or * covers everything below: write
+// "/static*" for gorilla's PathPrefix("/static"), whose template is just "/static". Where that reads more into a pattern
+// than its router does, Uncovered lists too much, never too little. What it cannot read is listed.
 //
-// Paths that [Guard.Routes] answers with 400 need no rule. A preflight to a pattern counts as an OPTIONS request like any other: it is
-// covered by a rule, whether or not that rule lets preflights through.
+// Paths that [Guard.Routes] answers with 400 need no rule. A preflight to a pattern counts as an OPTIONS request like any
+// other: it is covered by a rule, whether or not that rule lets preflights through.
 func (t *Routes) Uncovered(patterns ...string) []string {
 	var found []string
 	for _, p := range patterns {
@@ -79,7 +79,8 @@ func (f front) after(segment string) front {
 
 // allMatch says whether every path of shape s is matched by some rule that begins at the front.
 //
-// For a variable segment it is enough to look at a value that no rule spells out: rules that match it match every other value too.
+// For a variable segment it is enough to look at a value that no rule spells out: rules that match it match every other
+// value too.
 func allMatch(f front, s shape) bool {
 	switch {
 	case len(f) == 0:

@@ -47,6 +47,10 @@ func TestUncovered(t *testing.T) {
 			listed:  []string{"/", "/{a}/", "/{a}/{b}"}, // /a/ has no rule, nor has /a/b
 		},
 		{
+			name: "a gap at a slash", rules: []string{"/{a}", "/{a}/"},
+			covered: []string{"/{a}", "/{a}/{b...}"}, listed: []string{"/", "/{rest...}", "/*", "/{$}"},
+		},
+		{
 			name: "a literal does not cover a variable", rules: []string{"GET /orders/latest", "GET /orders/7"},
 			covered: []string{"GET /orders/latest"},
 			listed:  []string{"GET /orders/{id}", "GET /orders/{id:7|latest}", "GET /orders/{id:[0-9]}"},
