@@ -119,6 +119,7 @@ func TestECDSANumbers(t *testing.T) {
 			{"r and s are swapped", raw(alg, s, r)},
 			{"the form of ASN.1", der},
 			{"a zero before each", slices.Concat([]byte{0}, sig[:size], []byte{0}, sig[size:])},
+			{"a zero before s", slices.Concat(sig[:size], []byte{0}, sig[size:])},
 			{"r alone", sig[:size]},
 			{"s alone", sig[size:]},
 		} {
