@@ -63,6 +63,7 @@ func BenchmarkProxy(b *testing.B) {
 
 // leastCheck verifies the signature, the issuer and the expiry of a token, and nothing else.
 func leastCheck(b *testing.B, w *world, next http.Handler) http.Handler {
+	b.Helper()
 	keys, err := w.issuer.PublicKeys(context.Background(), "", "ES256")
 	require.NoError(b, err)
 	key := keys[0].(*ecdsa.PublicKey)

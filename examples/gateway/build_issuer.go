@@ -141,7 +141,7 @@ func (i *issuerConfig) checkElements(m *mistakes) {
 			p := token.Policy{Issuer: "issuer", Audiences: []string{"audience"}}
 			list.set(&p, []string{element})
 			if _, err := token.NewVerifier(noKeys{}, p, nil); err != nil {
-				m.add(fmt.Sprintf("%s.%s[%d]", i.path, list.name, n), "%q %s", element, list.why)
+				m.addf(fmt.Sprintf("%s.%s[%d]", i.path, list.name, n), "%q %s", element, list.why)
 			}
 		}
 	}
@@ -182,9 +182,12 @@ func (i *issuerConfig) presetPolicy(m *mistakes) (token.Policy, error) {
 	}
 	if known := slices.Sorted(token.Presets()); !slices.Contains(known, preset) {
 		list := strings.Trim(strings.ReplaceAll(fmt.Sprint(known), " ", ", "), "[]")
-		m.add(i.path+".preset", "%q is none of %s", i.preset, list)
+		m.addf(i.path+".preset", "%q is none of %s", i.preset, list)
 	}
 	p, err := preset.Policy(i.issuer, names...)
+	if p.InsecureAnyAudience && len(i.audiences) > 0 && len(i.clientIDs) > 0 {
+		m.addf(i.path+".client_ids", "contradicts audiences, which are the client ids of this preset: its tokens name no audience")
+	}
 	if i.issuer != "" {
 		m.addAll(i.path+".preset", err)
 	}
@@ -200,8 +203,8 @@ func (i *issuerConfig) demands(p token.Policy, m *mistakes) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, i.requiredClaims)
 	for name, value := range p.RequiredClaims {
-		if given, twice := all[name]; twice && value != "" && given != value {
-			m.add(memberPath(i.path+".required_claims", name), "contradicts the preset, which demands %q", value)
+		if given, twice := all[name]; twice && value != "" && given != "" && given != value {
+			m.addf(memberPath(i.path+".required_claims", name), "contradicts the preset, which demands %q", value)
 		}
 		if all[name] == "" {
 			all[name] = value

@@ -79,7 +79,7 @@ func parseConfig(data []byte) (*config, error) {
 	m := newMistakes()
 	root := readTree(data, m)
 	if root != nil && root.value != kindObject {
-		m.add(top, "must be an object")
+		m.addf(top, "must be an object")
 	}
 	if root == nil || root.value != kindObject {
 		return nil, m.err()

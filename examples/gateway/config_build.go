@@ -53,7 +53,7 @@ func (r *routeConfig) checkByBuilding(m *mistakes) bool {
 	_, err := middleware.NewRoutes(middleware.Rule{Pattern: r.pattern})
 	if err != nil {
 		text := strings.TrimPrefix(err.Error(), fmt.Sprintf("middleware: rule 1 (%q): ", r.pattern))
-		m.add(r.path+".pattern", "%q: %s", r.pattern, strings.ReplaceAll(text, "\n", "; "))
+		m.addf(r.path+".pattern", "%q: %s", r.pattern, strings.ReplaceAll(text, "\n", "; "))
 	}
 	return err == nil
 }
@@ -61,7 +61,7 @@ func (r *routeConfig) checkByBuilding(m *mistakes) bool {
 func checkScopes(path string, names []string, m *mistakes) {
 	for n, name := range names {
 		if _, err := scope.FromList([]string{name}); err != nil {
-			m.add(fmt.Sprintf("%s[%d]", path, n), "%q %s", name, noScope)
+			m.addf(fmt.Sprintf("%s[%d]", path, n), "%q %s", name, noScope)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func checkScopes(path string, names []string, m *mistakes) {
 // routes that cannot be built; it is taken out, and so on.
 func (c *config) checkRoutesTogether(good []int, m *mistakes) {
 	if c.externalURL != "" && buildable(c, good) && !buildable(c, good, metadataPattern) {
-		m.add("external_url", "a route has the place of its metadata, %s", metadataPattern)
+		m.addf("external_url", "a route has the place of its metadata, %s", metadataPattern)
 	}
 	for range maxReported {
 		if buildable(c, good) {
@@ -79,7 +79,7 @@ func (c *config) checkRoutesTogether(good []int, m *mistakes) {
 		last := sort.Search(len(good), func(n int) bool { return !buildable(c, good[:n+1]) })
 		for _, earlier := range good[:last] {
 			if !buildable(c, []int{earlier, good[last]}) {
-				m.add(c.routes[good[last]].path+".pattern", "conflicts with %s.pattern: some requests match both, and neither is more specific", c.routes[earlier].path)
+				m.addf(c.routes[good[last]].path+".pattern", "conflicts with %s.pattern: some requests match both, and neither is more specific", c.routes[earlier].path)
 				break
 			}
 		}

@@ -34,22 +34,22 @@ func (c *config) checkAddresses(m *mistakes) {
 	if c.listen == "" {
 		m.missing("listen", "required: the address to serve on, such as 127.0.0.1:8080")
 	} else if why := badAddress(c.listen); why != "" {
-		m.add("listen", "%s", why)
+		m.addf("listen", "%s", why)
 	}
 	if c.adminListen != "" {
 		if why := badAddress(c.adminListen); why != "" {
-			m.add("admin_listen", "%s", why)
+			m.addf("admin_listen", "%s", why)
 		} else if sameAddress(c.listen, c.adminListen) {
-			m.add("admin_listen", "the same address as listen")
+			m.addf("admin_listen", "the same address as listen")
 		}
 	}
 	if c.externalURL != "" {
 		if why := badResource(c.externalURL); why != "" {
-			m.add("external_url", "%s", why)
+			m.addf("external_url", "%s", why)
 		}
 	}
 	if strings.ContainsFunc(c.realm, func(r rune) bool { return r < ' ' || r > '~' }) {
-		m.add("realm", "must be printable ASCII")
+		m.addf("realm", "must be printable ASCII")
 	}
 }
 
@@ -73,18 +73,18 @@ func (c *config) checkUpstreams(m *mistakes) {
 func (c *config) checkUpstream(path, raw string, m *mistakes) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		m.add(path, "must be an absolute URL such as http://127.0.0.1:9000")
+		m.addf(path, "must be an absolute URL such as http://127.0.0.1:9000")
 		return
 	}
 	switch {
 	case u.User != nil:
-		m.add(path, "must not hold a user name or password")
+		m.addf(path, "must not hold a user name or password")
 	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.ForceQuery, strings.Contains(raw, "#"):
-		m.add(path, "must have no path, query or fragment: what the client asks for is forwarded as it is")
+		m.addf(path, "must have no path, query or fragment: what the client asks for is forwarded as it is")
 	case badPort(u.Port(), false):
-		m.add(path, "the port must be a number from 1 to 65535")
+		m.addf(path, "the port must be a number from 1 to 65535")
 	case sameAddress(c.listen, hostPort(u)):
-		m.add(path, "the same address as listen: the gateway would call itself")
+		m.addf(path, "the same address as listen: the gateway would call itself")
 	}
 }
 
@@ -94,9 +94,9 @@ func (i *issuerConfig) check(m *mistakes) {
 	}
 	switch {
 	case i.accessTokenProfile && i.typ != "":
-		m.add(i.path+".access_token_profile", "it stands for the type at+jwt and contradicts type")
+		m.addf(i.path+".access_token_profile", "it stands for the type at+jwt and contradicts type")
 	case i.accessTokenProfile && i.preset != "":
-		m.add(i.path+".access_token_profile", "contradicts preset")
+		m.addf(i.path+".access_token_profile", "contradicts preset")
 	}
 	if i.jwksURL != "" {
 		i.checkWebAddress(".jwks_url", i.jwksURL, m)
@@ -110,11 +110,11 @@ func (i *issuerConfig) checkWebAddress(member, raw string, m *mistakes) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Opaque != "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		m.add(i.path+member, "must be an https URL, as keys are fetched from there")
+		m.addf(i.path+member, "must be an https URL, as keys are fetched from there")
 	case u.User != nil || strings.Contains(raw, "#"):
-		m.add(i.path+member, "must have no user name, password or fragment")
+		m.addf(i.path+member, "must have no user name, password or fragment")
 	case u.Scheme == "http" && !i.insecureAllowHTTP:
-		m.add(i.path+member, "must be https, unless insecure_allow_http is true: who can change the answer can sign tokens")
+		m.addf(i.path+member, "must be https, unless insecure_allow_http is true: who can change the answer can sign tokens")
 	}
 }
 
@@ -123,11 +123,11 @@ func (c *config) checkIssuersTogether(m *mistakes) {
 	issuers := map[string]string{}
 	for _, i := range c.issuers {
 		if first, twice := issuers[i.issuer]; twice && i.issuer != "" {
-			m.add(i.path+".issuer", "the same as %s.issuer", first)
+			m.addf(i.path+".issuer", "the same as %s.issuer", first)
 		}
 		issuers[i.issuer] = i.path
 		if first, twice := snapshots[i.keys.snapshot]; twice && i.keys.snapshot != "" {
-			m.add(i.path+".keys.snapshot", "the same file as %s.keys.snapshot", first)
+			m.addf(i.path+".keys.snapshot", "the same file as %s.keys.snapshot", first)
 		}
 		snapshots[i.keys.snapshot] = i.path
 	}
@@ -138,11 +138,11 @@ func (c *config) checkRoute(r *routeConfig, m *mistakes) {
 		m.missing(r.path+".pattern", "required: such as GET /orders/{id}")
 	}
 	if r.public && len(r.all)+len(r.any)+len(r.claims)+len(r.issuers) > 0 {
-		m.add(r.path+".public", "contradicts all, any, claims and issuers: a public route asks for nothing")
+		m.addf(r.path+".public", "contradicts all, any, claims and issuers: a public route asks for nothing")
 	}
 	for n, issuer := range r.issuers {
 		if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.issuer == issuer }) {
-			m.add(r.path+".issuers["+strconv.Itoa(n)+"]", "not the issuer of any member of issuers")
+			m.addf(r.path+".issuers["+strconv.Itoa(n)+"]", "not the issuer of any member of issuers")
 		}
 	}
 }

@@ -77,12 +77,12 @@ func decodeList[T any](s *section, name string, decode func(*section) T) []T {
 		return nil
 	}
 	if n.value != kindArray {
-		s.m.add(n.path, "must be a list")
+		s.m.addf(n.path, "must be a list")
 		return nil
 	}
 	var list []T
 	for _, element := range n.elements {
-		if inner := open(element, s.m); inner.node.value == kindObject {
+		if inner := open(element, s.m); inner.value == kindObject {
 			list = append(list, decode(inner))
 		}
 	}
@@ -100,7 +100,7 @@ type section struct {
 // open reports a node that is no object; its section is then empty.
 func open(n *node, m *mistakes) *section {
 	if n.value != kindObject {
-		m.add(n.path, "must be an object")
+		m.addf(n.path, "must be an object")
 	}
 	return &section{node: n, m: m, taken: map[string]bool{}}
 }
@@ -113,7 +113,7 @@ func (s *section) take(name string) *node {
 func (s *section) refuseUnknown() {
 	for _, name := range s.names {
 		if !s.taken[name] {
-			s.m.add(s.members[name].path, "unknown member")
+			s.m.addf(s.members[name].path, "unknown member")
 		}
 	}
 }
@@ -126,7 +126,7 @@ func textOf(n *node, m *mistakes) string {
 	}
 	text, ok := n.value.(string)
 	if !ok {
-		m.add(n.path, "must be a string")
+		m.addf(n.path, "must be a string")
 	}
 	return text
 }
@@ -138,7 +138,7 @@ func (s *section) flag(name string) bool {
 	}
 	set, ok := n.value.(bool)
 	if !ok {
-		s.m.add(n.path, "must be true or false")
+		s.m.addf(n.path, "must be true or false")
 	}
 	return set
 }
@@ -150,7 +150,7 @@ func (s *section) texts(name string) []string {
 		return nil
 	}
 	if n.value != kindArray {
-		s.m.add(n.path, "must be a list of strings")
+		s.m.addf(n.path, "must be a list of strings")
 		return nil
 	}
 	var list []string
@@ -159,9 +159,9 @@ func (s *section) texts(name string) []string {
 		text := textOf(element, s.m)
 		switch {
 		case text == "":
-			s.m.add(element.path, "empty")
+			s.m.addf(element.path, "empty")
 		case seen[text]:
-			s.m.add(element.path, "given twice")
+			s.m.addf(element.path, "given twice")
 		}
 		seen[text] = true
 		list = append(list, text)
@@ -180,7 +180,7 @@ func (s *section) table(name string) map[string]string {
 	for _, key := range inner.names {
 		table[key] = inner.text(key)
 		if key == "" {
-			s.m.add(inner.members[key].path, "a member without a name")
+			s.m.addf(inner.members[key].path, "a member without a name")
 		}
 	}
 	return table
@@ -196,9 +196,9 @@ func (s *section) duration(name string) time.Duration {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		s.m.add(n.path, "%s", fmt.Sprintf("%q is no duration such as 30s or 5m", text))
+		s.m.addf(n.path, "%s", fmt.Sprintf("%q is no duration such as 30s or 5m", text))
 	case d <= 0:
-		s.m.add(n.path, "must be more than nothing")
+		s.m.addf(n.path, "must be more than nothing")
 	}
 	return d
 }

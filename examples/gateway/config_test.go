@@ -5,8 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/jwks"
+	"github.com/perimeter-go/perimeter/token"
 )
 
 const leastConfig = `{
@@ -166,6 +170,37 @@ func TestMistakesOfContent(t *testing.T) {
 		{"a leeway without reason", `"audiences"`, `"leeway": "3m", "audiences"`, "issuers[0].leeway: token: Policy.Leeway is 3m0s, more than 2m0s"},
 		{"a ceiling that is no scope", `"audiences"`, `"scopes_allowed": ["a b"], "audiences"`, `issuers[0].scopes_allowed[0]: "a b" is no scope: printable ASCII without blanks, quotes and backslashes`},
 
+		{"audiences and client ids of Cognito", `"audiences"`, `"preset": "cognito", "client_ids": ["b"], "audiences"`, "issuers[0].client_ids: contradicts audiences, which are the client ids of this preset: its tokens name no audience"},
+		{"an issuer that the preset's product cannot have", `"audiences"`, `"preset": "keycloak", "audiences"`, `issuers[0].preset: token: preset keycloak: "https://id.example.com" is not its issuer: it ends in /realms/{realm}`},
+		{"a claim that contradicts what the preset demands", `"issuer": "https://id.example.com"`, `"issuer": "https://id.example.com/realms/a", "preset": "keycloak", "required_claims": {"typ": "ID"}`, `issuers[0].required_claims.typ: contradicts the preset, which demands "Bearer"`},
+		{"a required claim that is never a string", `"audiences"`, `"required_claims": {"exp": "x"}, "audiences"`, `issuers[0].required_claims: token: Policy.RequiredClaims["exp"] has a value, but the claim is never a string`},
+		{"a scope claim with a meaning of its own", `"audiences"`, `"scope_claims": ["scp", "sub"], "audiences"`, `issuers[0].scope_claims[1]: "sub" has a meaning of its own`},
+		{"a grant claim that is a scope claim", `"audiences"`, `"grant_claims": ["scp"], "audiences"`, `issuers[0].grant_claims: token: Policy.GrantClaims: "scp" is a scope claim already`},
+		{"an audience with a blank", `["orders-api"]`, `["orders-api", "b "]`, `issuers[0].audiences[1]: "b " has white space around it`},
+		{"a type that is none", `"audiences"`, `"type": "at jwt", "audiences"`, `issuers[0].type: token: Policy.Type "at jwt" is no media type`},
+		{"keys that are stale before they are due", `"audiences"`, `"keys": {"max_age": "2m", "max_stale": "1m"}, "audiences"`, "issuers[0].keys.max_stale: jwks: MaxStale is 1m0s, the least is 2m0s"},
+		{
+			"keys asked for all the time", `"audiences"`, `"keys": {"max_age": "1ms", "min_interval": "1ms", "timeout": "1ms"}, "audiences"`,
+			"issuers[0].keys.max_age: jwks: MaxAge is 1ms, the least is 1s\n" +
+				"issuers[0].keys.min_interval: jwks: MinInterval is 1ms, the least is 1s\n" +
+				"issuers[0].keys.timeout: jwks: Timeout is 1ms, the least is 100ms",
+		},
+		{"the same snapshot file again", `["orders-api"]}`, `["orders-api"], "keys": {"snapshot": "/a"}}, {"issuer": "https://b.example.com", "audiences": ["b"], "keys": {"snapshot": "/a"}}`, "issuers[1].keys.snapshot: the same file as issuers[0].keys.snapshot"},
+		{"keys at a metadata address", `"audiences"`, `"jwks_url": "https://169.254.169.254/keys", "audiences"`, "issuers[0].jwks_url: jwks: the key set URL leads to a link-local or metadata address"},
+		{"a password in jwks_url, which is not repeated", `"audiences"`, `"jwks_url": "https://u:hunter2@id.example.com/keys", "audiences"`, "issuers[0].jwks_url: must have no user name, password or fragment"},
+
+		{"a pattern with a host", `GET /orders/v1/{id}`, `GET id.example.com/orders`, `routes[0].pattern: "GET id.example.com/orders": the path must begin with a slash, and hosts are not supported`},
+		{
+			"patterns of which neither is more specific", `"all": ["orders:read"]}`, `"all": ["orders:read"]}, {"pattern": "GET /{a}/v1/x"}, {"pattern": "GET /other"}, {"pattern": "GET /orders/{b}/{c}"}, {"pattern": "GET /{d}/v1/y"}`,
+			"routes[1].pattern: conflicts with routes[0].pattern: some requests match both, and neither is more specific\n" +
+				"routes[4].pattern: conflicts with routes[0].pattern: some requests match both, and neither is more specific",
+		},
+		{"the same pattern again", `"all": ["orders:read"]}`, `"all": ["orders:read"]}, {"pattern": "GET /orders/v1/{other}"}`, "routes[1].pattern: conflicts with routes[0].pattern: some requests match both, and neither is more specific"},
+		{"a route in the place of the metadata", `"routes": [`, `"external_url": "https://api.example.com", "routes": [{"pattern": "GET /.well-known/oauth-protected-resource"}, `, "external_url: a route has the place of its metadata, GET /.well-known/oauth-protected-resource"},
+		{"an identity header with another meaning", `"listen"`, `"identity_headers": {"subject": "Authorization"}, "listen"`, `identity_headers.subject: forward: Subject: "Authorization" has another meaning`},
+		{"two identity headers that a backend may take for one", `"listen"`, `"identity_headers": {"claims": {"a": "X-A", "b": "x_a"}}, "listen"`, `identity_headers.claims.b: forward: Claims["b"]: "x_a" is the same as that of Claims["a"]`},
+		{"a claim without a header", `"listen"`, `"identity_headers": {"claims": {"a": ""}}, "listen"`, `identity_headers.claims.a: forward: Claims["a"]: "" is no header name`},
+
 		{"no routes", `"routes": [{"pattern": "GET /orders/v1/{id}", "all": ["orders:read"]}]`, `"routes": []`, "routes: required: what no route names is refused"},
 		{"a route without a pattern", `"pattern": "GET /orders/v1/{id}",`, ``, "routes[0].pattern: required: such as GET /orders/{id}"},
 		{"a scope that is two", `"orders:read"`, `"orders:read orders:write"`, `routes[0].all[0]: "orders:read orders:write" is no scope: printable ASCII without blanks, quotes and backslashes`},
@@ -221,4 +256,47 @@ func TestLoadConfigReadsNoMoreThanItTakes(t *testing.T) {
 
 	_, err = loadConfig(filepath.Join(t.TempDir(), "none.json"))
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestWhatAPresetDemandsStaysDemanded(t *testing.T) {
+	for _, tc := range []struct {
+		name, old, new string
+		want           map[string]string
+	}{
+		{
+			"beside other claims", `"issuer": "https://id.example.com"`, `"issuer": "https://id.example.com/realms/a", "preset": "keycloak", "required_claims": {"tenant": "acme", "jti": "", "azp": "shop"}`,
+			map[string]string{"tenant": "acme", "typ": "Bearer", "jti": "", "azp": "shop", "sub": "", "exp": "", "iat": ""},
+		},
+		{
+			"where the same claim is only to be present", `"issuer": "https://id.example.com"`, `"issuer": "https://id.example.com/realms/a", "preset": "keycloak", "required_claims": {"typ": ""}`,
+			map[string]string{"typ": "Bearer", "jti": "", "sub": "", "exp": "", "iat": ""},
+		},
+		{
+			"by the profile too", `"audiences"`, `"access_token_profile": true, "required_claims": {"client_id": "shop"}, "audiences"`,
+			map[string]string{"iss": "", "exp": "", "aud": "", "sub": "", "client_id": "shop", "iat": "", "jti": ""},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := parseConfig([]byte(edit(t, leastConfig, tc.old, tc.new)))
+			require.NoError(t, err)
+			require.Equal(t, tc.want, c.issuers[0].policy(newMistakes()).RequiredClaims)
+		})
+	}
+}
+
+func TestEveryMemberReachesThePolicy(t *testing.T) {
+	c, err := parseConfig([]byte(fullConfig))
+	require.NoError(t, err)
+	p := c.issuers[0].policy(newMistakes())
+	require.Equal(t, token.Policy{
+		Issuer: "https://id.example.com", Audiences: []string{"orders-api"}, ClientIDs: []string{"shop"}, Type: "at+jwt",
+		Algorithms: []string{"RS256", "ES256"}, Leeway: 30 * time.Second, MaxLifetime: time.Hour,
+		RequiredClaims: map[string]string{"tenant": "acme", "email": ""}, ScopeClaims: []string{"scp"}, GrantClaims: []string{"roles"},
+		ScopesAllowed: []string{"orders:read", "orders:write"},
+	}, p)
+	o := c.issuers[0].keyOptions(newMistakes())
+	require.Equal(t, &jwks.Options{
+		MaxAge: 5 * time.Minute, MinInterval: 15 * time.Second, MaxStale: 24 * time.Hour, Timeout: 5 * time.Second,
+		Snapshot: "/var/lib/gateway/keys.json", InsecureAllowHTTP: true,
+	}, o)
 }

@@ -46,10 +46,10 @@ type treeReader struct {
 func readTree(data []byte, m *mistakes) *node {
 	switch {
 	case len(data) > maxConfig:
-		m.add(top, "larger than %d bytes", maxConfig)
+		m.addf(top, "larger than %d bytes", maxConfig)
 		return nil
 	case !utf8.Valid(data):
-		m.add(top, "not UTF-8")
+		m.addf(top, "not UTF-8")
 		return nil
 	}
 	r := &treeReader{dec: json.NewDecoder(bytes.NewReader(data)), data: data, m: m}
@@ -59,7 +59,7 @@ func readTree(data []byte, m *mistakes) *node {
 		return nil
 	}
 	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		m.add(top, "something follows the end of the document, %s", r.place(r.dec.InputOffset()))
+		m.addf(top, "something follows the end of the document, %s", r.place(r.dec.InputOffset()))
 		return nil
 	}
 	return n
@@ -68,7 +68,7 @@ func readTree(data []byte, m *mistakes) *node {
 // read fills n with the next value and reports whether reading can go on.
 func (r *treeReader) read(n *node, depth int) bool {
 	if depth > maxNesting {
-		r.m.add(n.path, "nested deeper than %d", maxNesting)
+		r.m.addf(n.path, "nested deeper than %d", maxNesting)
 		return false
 	}
 	t, ok := r.token(n.path)
@@ -87,7 +87,7 @@ func (r *treeReader) read(n *node, depth int) bool {
 		return r.readElements(n, depth)
 	}
 	if s, isText := t.(string); isText && strings.ContainsRune(s, utf8.RuneError) {
-		r.m.add(n.path, "text with half a surrogate pair or U+FFFD")
+		r.m.addf(n.path, "text with half a surrogate pair or U+FFFD")
 	}
 	n.value = t
 	return true
@@ -102,7 +102,7 @@ func (r *treeReader) readMembers(n *node, depth int) bool {
 		}
 		name, isText := t.(string)
 		if !isText {
-			r.m.add(n.path, "not JSON: a member without a name, %s", r.place(r.dec.InputOffset()))
+			r.m.addf(n.path, "not JSON: a member without a name, %s", r.place(r.dec.InputOffset()))
 			return false
 		}
 		child := &node{path: memberPath(n.path, name)}
@@ -110,7 +110,7 @@ func (r *treeReader) readMembers(n *node, depth int) bool {
 			return false
 		}
 		if n.members[name] != nil {
-			r.m.add(child.path, "given twice")
+			r.m.addf(child.path, "given twice")
 			continue
 		}
 		n.members[name] = child
@@ -138,14 +138,14 @@ func (r *treeReader) token(path string) (json.Token, bool) {
 		return t, true
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		r.m.add(path, "not JSON: the document ends here, %s", r.place(int64(len(r.data))))
+		r.m.addf(path, "not JSON: the document ends here, %s", r.place(int64(len(r.data))))
 		return nil, false
 	}
 	at := r.dec.InputOffset()
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at = syntax.Offset
 	}
-	r.m.add(path, "not JSON: %s, %s", strings.TrimPrefix(err.Error(), "json: "), r.place(at))
+	r.m.addf(path, "not JSON: %s, %s", strings.TrimPrefix(err.Error(), "json: "), r.place(at))
 	return nil, false
 }
 

@@ -85,8 +85,9 @@ func startBackend() (*http.Server, string, error) {
 }
 
 func showRequest(w http.ResponseWriter, r *http.Request) {
-	_, _ = fmt.Fprintf(w, "the backend got %s %s\n", r.Method, r.RequestURI)
-	_ = r.Header.WriteSubset(w, map[string]bool{"Accept": true, "User-Agent": true}) // as the line above: the client may leave
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "the backend got %s %s\n", r.Method, r.RequestURI)         //nolint:gosec // it is text, not HTML
+	_ = r.Header.WriteSubset(w, map[string]bool{"Accept": true, "User-Agent": true}) // the client may have left
 }
 
 func printDemo(out io.Writer, address, issuer, token, secret string, config []byte) {

@@ -22,7 +22,7 @@ func newMistakes() *mistakes {
 	return &mistakes{byPath: map[string]string{}, positions: map[string]int64{}}
 }
 
-func (m *mistakes) add(path, format string, args ...any) {
+func (m *mistakes) addf(path, format string, args ...any) {
 	if _, known := m.byPath[path]; !known {
 		m.byPath[path] = fmt.Sprintf(format, args...)
 	}
@@ -44,7 +44,7 @@ func (m *mistakes) addWhole(path string, err error) {
 // addAll writes a joined error of one constructor into one line.
 func (m *mistakes) addAll(path string, err error) {
 	if err != nil {
-		m.add(path, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		m.addf(path, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 }
 

@@ -366,3 +366,60 @@ func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.Equal(t, "half", string(b))
 }
+
+func TestRoutesAskForWhatTheySay(t *testing.T) {
+	w := newWorld(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), members{"routes": []any{
+		members{"pattern": "GET /identity"},
+		members{"pattern": "GET /all", "all": []string{"a", "b"}},
+		members{"pattern": "GET /any", "any": []string{"a", "b"}},
+		members{"pattern": "GET /both", "all": []string{"c"}, "any": []string{"a", "b"}},
+		members{"pattern": "GET /claims", "claims": members{"repository": "acme/orders", "email": ""}},
+	}})
+	for _, tc := range []struct {
+		name, path string
+		claims     members
+		status     int
+	}{
+		{"a pattern alone asks for an identity", "/identity", members{"scope": ""}, 200},
+		{"a method that no route names is refused", "/identity/x", members{"scope": "a b c"}, 403},
+		{"all are there", "/all", members{"scope": "b a"}, 200},
+		{"one of all is missing", "/all", members{"scope": "a"}, 403},
+		{"one of any is there", "/any", members{"scope": "b"}, 200},
+		{"none of any is there", "/any", members{"scope": "c"}, 403},
+		{"all and any are there", "/both", members{"scope": "c a"}, 200},
+		{"all is there and any is not", "/both", members{"scope": "c"}, 403},
+		{"any is there and all is not", "/both", members{"scope": "a b"}, 403},
+		{"the claims are there", "/claims", members{"repository": "acme/orders", "email": "a@b"}, 200},
+		{"a claim has another value", "/claims", members{"repository": "acme/orders2", "email": "a@b"}, 403},
+		{"a claim is a list with the value", "/claims", members{"repository": []string{"acme/orders"}, "email": "a@b"}, 403},
+		{"a claim is missing", "/claims", members{"email": "a@b"}, 403},
+		{"a claim that must be present is null", "/claims", members{"repository": "acme/orders", "email": ""}, 403},
+		{"a claim in another case", "/claims", members{"Repository": "acme/orders", "email": "a@b"}, 403},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.status, w.get(tc.path, w.token(tc.claims)).StatusCode)
+		})
+	}
+}
+
+func TestARouteMayTrustOneIssuerOnly(t *testing.T) {
+	a := newWorld(t, http.NotFoundHandler())
+	b := newWorld(t, http.NotFoundHandler())
+	issuer := func(w *world) members {
+		return members{"issuer": w.issuer.URL(), "audiences": []string{audience}, "insecure_allow_http": true, "jwks_url": w.issuer.KeySetURL()}
+	}
+	both := &world{t: t, issuer: a.issuer, logs: &logBuffer{}, done: make(chan error, 1)}
+	both.start(both.config(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), members{
+		"issuers": []any{issuer(a), issuer(b)},
+		"routes":  []any{members{"pattern": "/"}, members{"pattern": "/a", "issuers": []string{a.issuer.URL()}}},
+	}))
+	for _, i := range both.server.gateway.issuers {
+		require.NoError(t, i.keys.Refresh(t.Context()))
+	}
+	require.Equal(t, http.StatusOK, both.get("/", a.token()).StatusCode)
+	require.Equal(t, http.StatusOK, both.get("/", b.token()).StatusCode)
+	require.Equal(t, http.StatusOK, both.get("/a", a.token()).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, both.get("/a", b.token()).StatusCode)
+	forged := b.issuer.AccessToken(audience, members{"iss": a.issuer.URL()})
+	require.Equal(t, http.StatusUnauthorized, both.get("/", forged).StatusCode, "a key of one issuer verifies no token of another")
+}

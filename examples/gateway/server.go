@@ -42,9 +42,8 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	defer closeAll()
 
 	var running sync.WaitGroup
-	tickers, stopTickers := context.WithCancel(base)
 	for _, i := range s.gateway.issuers {
-		running.Go(func() { _ = i.keys.Run(tickers) }) // ends with tickers
+		running.Go(func() { _ = i.keys.Run(base) }) // ends with base
 	}
 	failed := make(chan error, 2)
 	front := s.newServer(base, s.gateway.handler)
@@ -62,7 +61,6 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	}
 	s.drain(front, closeAll)
 	_ = back.Close()
-	stopTickers()
 	running.Wait()
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -93,6 +94,8 @@ func TestTheMetadataOfTheResource(t *testing.T) {
 
 func TestDrainLetsRequestsFinishAndClosesTheRest(t *testing.T) {
 	entered, finish := make(chan struct{}), make(chan struct{})
+	finishIt := sync.OnceFunc(func() { close(finish) })
+	defer finishIt()
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			echo(w, r)
@@ -129,7 +132,7 @@ func TestDrainLetsRequestsFinishAndClosesTheRest(t *testing.T) {
 	}, 5*time.Second, 5*time.Millisecond, "nobody new is let in")
 	w.requireEchoed(socket, reader)
 
-	close(finish)
+	finishIt()
 	res := <-answer
 	require.NotNil(t, res)
 	require.Equal(t, "finished", body(t, res))
@@ -185,10 +188,18 @@ func TestTheCommandLine(t *testing.T) {
 		stderr string
 	}{
 		{"a good configuration is only checked", []string{"-config", good, "-check"}, 0, "the configuration is good\n", ""},
-		{"a bad configuration is reported whole", []string{"-config", bad, "-check"}, 2, "",
-			"issuers: required: nobody could be admitted\nroutes: required: what no route names is refused\nupstream: must be a string\n"},
-		{"a bad configuration is not served", []string{"-config", bad}, 2, "",
-			"issuers: required: nobody could be admitted\nroutes: required: what no route names is refused\nupstream: must be a string\n"},
+		{
+			"a bad configuration is reported whole",
+			[]string{"-config", bad, "-check"},
+			2, "",
+			"issuers: required: nobody could be admitted\nroutes: required: what no route names is refused\nupstream: must be a string\n",
+		},
+		{
+			"a bad configuration is not served",
+			[]string{"-config", bad},
+			2, "",
+			"issuers: required: nobody could be admitted\nroutes: required: what no route names is refused\nupstream: must be a string\n",
+		},
 		{"a file that is not there", []string{"-config", "/nowhere/x"}, 2, "", "open /nowhere/x: no such file or directory\n"},
 		{"nothing to check", []string{"-check"}, 2, "", "Usage of gateway:"},
 		{"an argument too many", []string{good}, 2, "", "Usage of gateway:"},

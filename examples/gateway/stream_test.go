@@ -52,16 +52,23 @@ func TestLargeBodiesPassInFlatMemoryBothWays(t *testing.T) {
 }
 
 func TestServerSentEventsArriveOneByOne(t *testing.T) {
-	for _, kind := range []string{"text/event-stream", "application/octet-stream"} {
+	for _, tc := range []struct{ name, kind, length string }{
+		{"as events", "text/event-stream", ""},
+		{"as an answer of unknown length", "application/octet-stream", ""},
+		{"as an answer of known length", "application/octet-stream", "24"},
+	} {
 		next := make(chan string)
 		w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", kind)
+			w.Header().Set("Content-Type", tc.kind)
+			if tc.length != "" {
+				w.Header().Set("Content-Length", tc.length)
+			}
 			for event := range next {
 				io.WriteString(w, event)
 				http.NewResponseController(w).Flush()
 			}
 		}))
-		t.Run(kind, func(t *testing.T) {
+		t.Run(tc.name, func(t *testing.T) {
 			defer close(next)
 			go func() { next <- "data: 0\n" }() // the head of the answer comes with it
 			res := w.get("/events", w.token())
@@ -204,6 +211,15 @@ func TestAStreamEndsWithTheIdentityThoughTheClientDoesNotRead(t *testing.T) {
 	c, _ := w.dial()
 	fmt.Fprintf(c, "GET /events HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", w.expiring(time.Second))
 	requireSoon(t, stopped, "the backend still writes")
+	w.requireNoneLeft()
+}
+
+// requireNoneLeft drains the gateway and holds it to the claim that nobody is left to wait for.
+func (w *world) requireNoneLeft() {
+	w.t.Helper()
+	w.stop()
+	require.NoError(w.t, <-w.done)
+	require.NotContains(w.t, w.logs.String(), "outlasted")
 }
 
 func TestAStreamIsCutAndNotEnded(t *testing.T) {
@@ -224,22 +240,30 @@ func TestAnOrdinaryExchangeMayFinishWithinTheLeeway(t *testing.T) {
 		name   string
 		life   time.Duration // of the token, when the request is sent
 		answer func(w http.ResponseWriter)
+		early  bool // the head of the answer is sent at once
 	}{
 		{"admitted before the expiry, answered after it", 200 * time.Millisecond, func(w http.ResponseWriter) {
 			io.WriteString(w, "whole")
-		}},
+		}, false},
 		{"admitted before the expiry, a stream that begins after it", 200 * time.Millisecond, func(w http.ResponseWriter) {
 			http.NewResponseController(w).Flush()
 			io.WriteString(w, "whole")
-		}},
+		}, false},
 		{"admitted after the expiry, within the leeway", -2 * time.Second, func(w http.ResponseWriter) {
 			http.NewResponseController(w).Flush()
 			io.WriteString(w, "whole")
-		}},
+		}, false},
+		{"admitted before the expiry, an answer of known length that begins before it and ends after it", 500 * time.Millisecond, func(w http.ResponseWriter) {
+			io.WriteString(w, "whole")
+		}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var expiry time.Time
 			w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if tc.early {
+					w.Header().Set("Content-Length", "5")
+					http.NewResponseController(w).Flush()
+				}
 				<-time.After(time.Until(expiry) + 100*time.Millisecond)
 				tc.answer(w)
 			}))
@@ -270,6 +294,7 @@ func TestWhatOutlastsTheLeewayEnds(t *testing.T) {
 		c, _ := w.dial()
 		fmt.Fprintf(c, "GET /blob HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", w.expiring(time.Second))
 		requireSoon(t, stopped, "the backend still writes")
+		w.requireNoneLeft()
 	})
 	t.Run("an upload whose client does not write", func(t *testing.T) {
 		w := restart(w, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))

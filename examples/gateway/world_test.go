@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,14 +39,14 @@ type world struct {
 type members = map[string]any
 
 // newWorld starts a gateway whose configuration has one route, GET /, that asks for orders:read, with edits on top.
-func newWorld(t testing.TB, backend http.Handler, edits ...members) *world {
-	t.Helper()
+func newWorld(tb testing.TB, backend http.Handler, edits ...members) *world {
+	tb.Helper()
 	issuer, err := localissuer.Start()
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, issuer.Close()) })
-	w := &world{t: t, issuer: issuer, logs: &logBuffer{}, done: make(chan error, 1)}
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, issuer.Close()) })
+	w := &world{t: tb, issuer: issuer, logs: &logBuffer{}, done: make(chan error, 1)}
 	w.start(w.config(backend, edits...))
-	require.NoError(t, w.server.gateway.issuers[0].keys.Refresh(t.Context()))
+	require.NoError(tb, w.server.gateway.issuers[0].keys.Refresh(tb.Context()))
 	return w
 }
 
@@ -64,9 +65,7 @@ func (w *world) config(backend http.Handler, edits ...members) *config {
 		"identity_headers": members{},
 	}
 	for _, edit := range edits {
-		for name, value := range edit {
-			text[name] = value
-		}
+		maps.Copy(text, edit)
 	}
 	data, err := json.Marshal(text)
 	require.NoError(w.t, err)
@@ -88,7 +87,7 @@ func (w *world) start(c *config) {
 	w.stop = stop
 	go func() { w.done <- w.server.serveOn(ctx, ln, admin); close(w.done) }()
 	transport := &http.Transport{DisableCompression: true}
-	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.client = &http.Client{Timeout: 20 * time.Second, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	w.t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		w.stop()
@@ -149,10 +148,10 @@ func (w *world) raw(lines ...string) *http.Response {
 	return res
 }
 
-func body(t testing.TB, res *http.Response) string {
-	t.Helper()
+func body(tb testing.TB, res *http.Response) string {
+	tb.Helper()
 	b, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(b)
 }
 
