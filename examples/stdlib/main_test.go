@@ -114,7 +114,8 @@ func Example_singleHandlers() {
 		}
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
-		fmt.Println(method, path, w.Code, strings.TrimSpace(w.Body.String()), w.Header().Get("WWW-Authenticate"))
+		answer := strings.TrimSpace(w.Body.String()) + " " + w.Header().Get("WWW-Authenticate")
+		fmt.Println(method, path, w.Code, strings.TrimSpace(answer))
 	}
 	good := "Bearer " + issuer.AccessToken(audience)
 	try("GET", "/me", good)
