@@ -23,17 +23,20 @@ const outageMaxAge = 3 * time.Second
 
 func outageKeys() members { return members{"max_age": outageMaxAge.String(), "timeout": "5s"} }
 
-// requireThrough sends 100 valid requests a second while the issuer is away, and fails if one is refused or takes a second.
+// requireThrough sends 100 valid requests a second while the issuer is away, and fails if one is refused or takes a second longer
+// than requests beside it that need no keys.
 func (g *gateway) requireThrough(t *testing.T, away time.Duration, tokens []string, takeDown func()) {
 	t.Helper()
 	const perSecond = 100
-	load := startLoad(t, g, &valid{tokens: tokens}, perSecond)
+	load, control := startLoad(t, g, &valid{tokens: tokens}, perSecond), startControl(t, g, perSecond)
 	takeDown()
 	time.Sleep(away)
 	state := g.keys()
-	figures := load.requireNoneRefused(t)
+	figures, beside := load.requireNoneRefused(t), control.stop()
+	t.Logf("beside them, without credentials: %v", beside)
+	require.Zero(t, beside.refused, "%q", beside.examples)
 	t.Logf("away for %v: keys %.1f s old (max_age %v), %d attempts failed", away, state.AgeSeconds, outageMaxAge, state.Failures)
-	require.Less(t, figures.slowest, time.Second)
+	require.Less(t, figures.slowestBeside(beside), time.Second)
 	require.Greater(t, float64(figures.sent), 0.9*perSecond*away.Seconds(), "the load has not kept its pace")
 	require.Greater(t, state.AgeSeconds, (2 * outageMaxAge).Seconds(), "the keys have not become overdue")
 	require.Positive(t, state.Failures, "nobody has noticed the outage")
