@@ -2,22 +2,22 @@ package strictjson
 
 import (
 	"bytes"
+	"hash/maphash"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// scanner checks one document from left to right. While it checks, it keeps the names of the objects that are open, so
-// that a member which stands twice is found at any depth.
+// scanner checks one document. While it checks, it keeps the names of the objects that are open, so that a member which stands
+// twice is found at any depth.
 type scanner struct {
-	data  []byte
-	pos   int
-	names [][]byte // of all open objects; each knows where its own begin
-	top   []member // what the outermost object or array holds
+	reader
+
+	names few[span]   // of all open objects, the outermost first; each object knows where its own begin
+	top   few[member] // what the outermost object or array holds
 }
 
 // member is a member of an object, or an element of an array, which has no name.
-type member struct{ name, value []byte }
+type member struct{ name, value span }
 
 // document checks that data is one value of the wanted kind, with blanks around it at most.
 func (s *scanner) document(first byte) error {
@@ -49,7 +49,9 @@ func (s *scanner) value(depth int) error {
 		}
 		return s.array(depth)
 	case '"':
+		kept := len(s.unescaped)
 		_, err := s.text()
+		s.unescaped = s.unescaped[:kept]
 		return err
 	case 't':
 		return s.literal("true")
@@ -63,9 +65,18 @@ func (s *scanner) value(depth int) error {
 }
 
 func (s *scanner) object(depth int) error {
-	own := len(s.names)
-	defer func() { s.names = s.names[:own] }()
-	var seen map[string]struct{}
+	own, kept := s.names.n, len(s.unescaped)
+	err := s.members(depth, own)
+	s.names.cut(own)
+	if depth > 1 { // the names of the outermost object are handed out
+		s.unescaped = s.unescaped[:kept]
+	}
+	return err
+}
+
+// members checks an object whose names begin at own.
+func (s *scanner) members(depth, own int) error {
+	var seen map[uint64]struct{}
 	s.pos++
 	s.blanks()
 	if s.take('}') {
@@ -87,55 +98,10 @@ func (s *scanner) object(depth int) error {
 		if err := s.member(name, depth); err != nil {
 			return err
 		}
-		s.blanks()
-		if s.take('}') {
-			return nil
-		}
-		if !s.take(',') {
-			return ErrSyntax
-		}
-		s.blanks()
-	}
-}
-
-// member checks the value of a member or element of what is open at depth, and notes it if that is the outermost.
-func (s *scanner) member(name []byte, depth int) error {
-	start := s.pos
-	if err := s.value(depth + 1); err != nil {
-		return err
-	}
-	if depth == 1 {
-		s.top = append(s.top, member{name, s.data[start:s.pos:s.pos]})
-	}
-	return nil
-}
-
-// crowd is how many names are compared one by one before an object gets an index.
-const crowd = 16
-
-// remember notes a member name of the object whose names begin at own. seen is the object's index, nil while it is small.
-func (s *scanner) remember(name []byte, own int, seen map[string]struct{}) (map[string]struct{}, error) {
-	switch {
-	case seen != nil:
-		if _, twice := seen[string(name)]; twice {
-			return nil, ErrDuplicate
-		}
-		seen[string(name)] = struct{}{}
-		return seen, nil
-	case len(s.names)-own == crowd:
-		seen = make(map[string]struct{}, 4*crowd)
-		for _, n := range s.names[own:] {
-			seen[string(n)] = struct{}{}
-		}
-		return s.remember(name, own, seen)
-	}
-	for _, n := range s.names[own:] {
-		if bytes.Equal(n, name) {
-			return nil, ErrDuplicate
+		if done, err := s.next('}'); done || err != nil {
+			return err
 		}
 	}
-	s.names = append(s.names, name)
-	return nil, nil
 }
 
 func (s *scanner) array(depth int) error {
@@ -145,170 +111,95 @@ func (s *scanner) array(depth int) error {
 		return nil
 	}
 	for {
-		if err := s.member(nil, depth); err != nil {
+		if err := s.member(span{}, depth); err != nil {
 			return err
 		}
-		s.blanks()
-		if s.take(']') {
-			return nil
+		if done, err := s.next(']'); done || err != nil {
+			return err
 		}
-		if !s.take(',') {
-			return ErrSyntax
-		}
-		s.blanks()
 	}
 }
 
-// text reads a string and returns what it says: a part of the document, or a copy if anything was escaped.
-func (s *scanner) text() ([]byte, error) {
-	if !s.take('"') {
-		return nil, ErrSyntax
+// next goes on to the next member, or past the end.
+func (s *scanner) next(end byte) (done bool, err error) {
+	s.blanks()
+	if s.take(end) {
+		return true, nil
 	}
+	if !s.take(',') {
+		return false, ErrSyntax
+	}
+	s.blanks()
+	return false, nil
+}
+
+// member checks the value of a member or element of what is open at depth, and notes it if that is the outermost.
+func (s *scanner) member(name span, depth int) error {
 	start := s.pos
-	for ; s.pos < len(s.data); s.pos++ {
-		switch c := s.data[s.pos]; {
-		case c == '"':
-			s.pos++
-			return s.data[start : s.pos-1], nil
-		case c == '\\':
-			return s.escaped(start)
-		case c < ' ':
-			return nil, ErrSyntax
-		}
+	if err := s.value(depth + 1); err != nil {
+		return err
 	}
-	return nil, ErrSyntax
-}
-
-// escaped goes on with a string from its first backslash.
-func (s *scanner) escaped(start int) ([]byte, error) {
-	out := append([]byte(nil), s.data[start:s.pos]...)
-	for s.pos < len(s.data) {
-		c := s.data[s.pos]
-		s.pos++
-		switch {
-		case c == '"':
-			return out, nil
-		case c < ' ':
-			return nil, ErrSyntax
-		case c != '\\':
-			out = append(out, c)
-		default:
-			var err error
-			if out, err = s.escape(out); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return nil, ErrSyntax
-}
-
-// escape reads what stands after a backslash.
-func (s *scanner) escape(out []byte) ([]byte, error) {
-	c := s.peek()
-	s.pos++
-	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 && c != 0 {
-		return append(out, "\"\\/\b\f\n\r\t"[i]), nil
-	}
-	if c != 'u' {
-		return nil, ErrSyntax
-	}
-	r, err := s.hex4()
-	if err != nil {
-		return nil, err
-	}
-	if utf16.IsSurrogate(r) {
-		if s.peek() != '\\' || s.pos+1 >= len(s.data) || s.data[s.pos+1] != 'u' {
-			return nil, ErrUTF8
-		}
-		s.pos += 2
-		low, err := s.hex4()
-		if err != nil {
-			return nil, err
-		}
-		if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-			return nil, ErrUTF8
-		}
-	}
-	return utf8.AppendRune(out, r), nil
-}
-
-func (s *scanner) hex4() (r rune, err error) {
-	if len(s.data)-s.pos < 4 {
-		return 0, ErrSyntax
-	}
-	for _, c := range s.data[s.pos : s.pos+4] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, ErrSyntax
-		}
-		r = r<<4 | rune(c)
-	}
-	s.pos += 4
-	return r, nil
-}
-
-// number follows the grammar of RFC 8259 section 6.
-func (s *scanner) number() error {
-	_ = s.take('-')
-	if !s.take('0') && s.digits() == 0 {
-		return ErrSyntax
-	}
-	if s.take('.') && s.digits() == 0 {
-		return ErrSyntax
-	}
-	if s.take('e') || s.take('E') {
-		_ = s.take('+') || s.take('-')
-		if s.digits() == 0 {
-			return ErrSyntax
-		}
+	if depth == 1 {
+		s.top.add(member{name, span{start: start, end: s.pos}})
 	}
 	return nil
 }
 
-func (s *scanner) digits() (n int) {
-	for ; '0' <= s.peek() && s.peek() <= '9'; n++ {
-		s.pos++
-	}
-	return n
-}
+// crowd is how many names are compared one by one before an object gets an index of their hashes.
+const crowd = 16
 
-func (s *scanner) literal(word string) error {
-	if !bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
-		return ErrSyntax
-	}
-	s.pos += len(word)
-	return nil
-}
+// seed is unknown outside of the process, so that nobody can choose names whose hashes meet.
+var seed = maphash.MakeSeed()
 
-func (s *scanner) blanks() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
+// remember notes a member name of the object whose names begin at own. seen is the object's index, nil while it is small.
+func (s *scanner) remember(name span, own int, seen map[uint64]struct{}) (map[uint64]struct{}, error) {
+	if seen == nil && s.names.n-own == crowd {
+		seen = make(map[uint64]struct{}, 4*crowd)
+		for i := own; i < s.names.n; i++ {
+			seen[maphash.Bytes(seed, s.bytes(s.names.at(i)))] = struct{}{}
 		}
 	}
+	if s.mayStand(name, seen) && s.stands(name, own) {
+		return nil, ErrDuplicate
+	}
+	s.names.add(name)
+	return seen, nil
 }
 
-// peek returns the next byte, or NUL, which begins nothing, at the end.
-func (s *scanner) peek() byte {
-	if s.pos < len(s.data) {
-		return s.data[s.pos]
+// mayStand adds name to the index and is false if it was not in it. Without an index everything may stand.
+func (s *scanner) mayStand(name span, seen map[uint64]struct{}) bool {
+	if seen == nil {
+		return true
 	}
-	return 0
+	hash, before := maphash.Bytes(seed, s.bytes(name)), len(seen)
+	seen[hash] = struct{}{}
+	return len(seen) == before
 }
 
-func (s *scanner) take(c byte) bool {
-	if s.peek() != c || s.pos >= len(s.data) {
-		return false
+func (s *scanner) stands(name span, own int) bool {
+	text := s.bytes(name)
+	for i := own; i < s.names.n; i++ {
+		if bytes.Equal(s.bytes(s.names.at(i)), text) {
+			return true
+		}
 	}
-	s.pos++
-	return true
+	return false
 }
+
+// nameTexts returns the names of the outermost object, one after the other in one string.
+func (s *scanner) nameTexts() string {
+	size := 0
+	for i := range s.top.n {
+		name := s.top.at(i).name
+		size += name.end - name.start
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i := range s.top.n {
+		b.Write(s.bytes(s.top.at(i).name))
+	}
+	return b.String()
+}
+
+// raw returns a value as it stands in the document. It cannot grow into what follows.
+func (s *scanner) raw(value span) []byte { return s.data[value.start:value.end:value.end] }

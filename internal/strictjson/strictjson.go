@@ -30,26 +30,30 @@ var (
 // Object checks all of data and, only if it is one valid object, calls member for each of its members in order. An error
 // of member ends the walk and is returned as it is. value aliases data.
 func Object(data []byte, member func(name string, value []byte) error) error {
-	s := scanner{data: data}
+	s := scanner{reader: reader{data: data}}
 	if err := s.document('{'); err != nil {
 		return err
 	}
-	for _, m := range s.top {
-		if err := member(string(m.name), m.value); err != nil {
+	names := s.nameTexts()
+	for i := range s.top.n {
+		m := s.top.at(i)
+		size := m.name.end - m.name.start
+		if err := member(names[:size], s.raw(m.value)); err != nil {
 			return err
 		}
+		names = names[size:]
 	}
 	return nil
 }
 
 // Array is Object for the elements of an array.
 func Array(data []byte, element func(value []byte) error) error {
-	s := scanner{data: data}
+	s := scanner{reader: reader{data: data}}
 	if err := s.document('['); err != nil {
 		return err
 	}
-	for _, m := range s.top {
-		if err := element(m.value); err != nil {
+	for i := range s.top.n {
+		if err := element(s.raw(s.top.at(i).value)); err != nil {
 			return err
 		}
 	}
@@ -58,12 +62,12 @@ func Array(data []byte, element func(value []byte) error) error {
 
 // String returns what a string says. ok is false for anything else.
 func String(value []byte) (text string, ok bool) {
-	s := scanner{data: value}
-	b, err := s.text()
-	if err != nil || s.pos != len(value) || !utf8.Valid(value) {
+	r := reader{data: value}
+	at, err := r.text()
+	if err != nil || r.pos != len(value) || !utf8.Valid(value) {
 		return "", false
 	}
-	return string(b), true
+	return string(r.bytes(at)), true
 }
 
 // Strings returns the elements of an array of strings. ok is false for anything else, one element of another kind included.
@@ -84,8 +88,8 @@ func Strings(value []byte) (list []string, ok bool) {
 
 // Number returns a number that a float64 can hold, rounded to the nearest. ok is false for anything else.
 func Number(value []byte) (number float64, ok bool) {
-	s := scanner{data: value}
-	if s.number() != nil || s.pos != len(value) {
+	r := reader{data: value}
+	if r.number() != nil || r.pos != len(value) {
 		return 0, false
 	}
 	number, err := strconv.ParseFloat(string(value), 64) // out of range is an error
