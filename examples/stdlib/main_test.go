@@ -46,7 +46,7 @@ func TestTheProgramServesWhatItPrints(t *testing.T) {
 	bearer, ok := strings.CutPrefix(printed[0], "export TOKEN=")
 	require.True(t, ok)
 	for i, want := range []string{
-		"GET /healthz 200 up", "GET /me 200 client-1 of", "GET /orders/7 200 an order for client-1", "DELETE /orders/7 403 Forbidden", "GET /nowhere 403 Forbidden",
+		"GET /healthz 200 up", "GET /me 200 client-1 of", "GET /orders/7 200 order \"7\" for client-1", "DELETE /orders/7 403 Forbidden", "GET /nowhere 403 Forbidden",
 	} {
 		require.Contains(t, curl(t, printed[i+1], bearer), want)
 	}
@@ -125,7 +125,7 @@ func Example_singleHandlers() {
 	try("GET", "/me", "Bearer "+issuer.AccessToken("another-api"))
 	// Output:
 	// GET /me 200 client-1 of https://id.example.com may orders:read
-	// GET /orders/7 200 an order for client-1
+	// GET /orders/7 200 order "7" for client-1
 	// GET /orders/7 401 Unauthorized Bearer
 	// DELETE /orders/7 403 Forbidden Bearer error="insufficient_scope", scope="orders:write"
 	// GET /me 401 Unauthorized Bearer error="invalid_token"
