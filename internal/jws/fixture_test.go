@@ -113,10 +113,12 @@ func sign(tb testing.TB, alg, header, payload string) string {
 	return input + b64(rawSign(tb, alg, []byte(input[:len(input)-1])))
 }
 
+const alice = `{"sub":"alice"}`
+
 // good is a plain token.
 func good(tb testing.TB, alg string) string {
 	tb.Helper()
-	return sign(tb, alg, `{"alg":"`+alg+`","kid":"k1","typ":"at+jwt"}`, `{"sub":"alice"}`)
+	return sign(tb, alg, `{"alg":"`+alg+`","kid":"k1","typ":"at+jwt"}`, alice)
 }
 
 // verify parses and verifies, and returns the payload of what is accepted.

@@ -68,7 +68,7 @@ func TestOneBitMoreOrLessIsNoSignature(t *testing.T) {
 			input := []byte("what is signed")
 			sig := rawSign(t, alg, input)
 			require.NoError(t, jws.VerifySignature(alg, public(alg), input, sig))
-			for i := range len(sig) {
+			for i := range sig {
 				if len(sig) > 132 && i%16 != 0 {
 					continue // RSA: a sample
 				}
@@ -184,6 +184,10 @@ func TestEd25519TakesOnlyAReducedS(t *testing.T) {
 	requireKind(t, jws.KindSignature, jws.VerifySignature("EdDSA", public("EdDSA"), input, slices.Concat(sig[:32], above)))
 }
 
+func handmade(curve elliptic.Curve, x, y *big.Int) *ecdsa.PublicKey {
+	return &ecdsa.PublicKey{Curve: curve, X: x, Y: y} //nolint:staticcheck // it must be possible to make a bad one
+}
+
 // ownCurve is what a caller might make up.
 type ownCurve struct {
 	elliptic.Curve
@@ -201,7 +205,10 @@ func TestUnusableKeysRefuseAndDoNotPanic(t *testing.T) {
 	other, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	require.NoError(t, err)
 	p := ecKey.Curve.Params().P
-	point := func(x, y *big.Int) *ecdsa.PublicKey { return &ecdsa.PublicKey{Curve: ecKey.Curve, X: x, Y: y} }
+	uncompressed, err := ecKey.Bytes() // 4, x, y
+	require.NoError(t, err)
+	x, y := new(big.Int).SetBytes(uncompressed[1:33]), new(big.Int).SetBytes(uncompressed[33:])
+	point := func(x, y *big.Int) *ecdsa.PublicKey { return handmade(ecKey.Curve, x, y) }
 
 	for _, tc := range []struct {
 		name string
@@ -236,17 +243,17 @@ func TestUnusableKeysRefuseAndDoNotPanic(t *testing.T) {
 		{"a nil EC key", (*ecdsa.PublicKey)(nil)},
 		{"a zero EC key", &ecdsa.PublicKey{}},
 		{"EC without a point", point(nil, nil)},
-		{"EC without y", point(ecKey.X, nil)},
-		{"EC without a curve", &ecdsa.PublicKey{X: ecKey.X, Y: ecKey.Y}},
+		{"EC without y", point(x, nil)},
+		{"EC without a curve", handmade(nil, x, y)},
 		{"EC at the origin", point(new(big.Int), new(big.Int))},
-		{"EC off the curve", point(ecKey.X, new(big.Int).Add(ecKey.Y, big.NewInt(1)))},
-		{"EC with a negative coordinate", point(ecKey.X, new(big.Int).Neg(ecKey.Y))},
-		{"EC with a coordinate of the field's size", point(ecKey.X, p)},
-		{"EC with a coordinate that is not reduced", point(ecKey.X, new(big.Int).Add(ecKey.Y, p))},
-		{"EC with a huge coordinate", point(modulus(100_000), ecKey.Y)},
+		{"EC off the curve", point(x, new(big.Int).Add(y, big.NewInt(1)))},
+		{"EC with a negative coordinate", point(x, new(big.Int).Neg(y))},
+		{"EC with a coordinate of the field's size", point(x, p)},
+		{"EC with a coordinate that is not reduced", point(x, new(big.Int).Add(y, p))},
+		{"EC with a huge coordinate", point(modulus(100_000), y)},
 		{"EC of P-224", other.Public()},
-		{"EC by a generic curve", &ecdsa.PublicKey{Curve: ecKey.Curve.Params(), X: ecKey.X, Y: ecKey.Y}},
-		{"EC by a curve of one's own", &ecdsa.PublicKey{Curve: ownCurve{Curve: elliptic.P256()}, X: ecKey.X, Y: ecKey.Y}},
+		{"EC by a generic curve", handmade(ecKey.Params(), x, y)},
+		{"EC by a curve of one's own", handmade(ownCurve{Curve: elliptic.P256()}, x, y)},
 
 		{"a nil Ed25519 key", ed25519.PublicKey(nil)},
 		{"a short Ed25519 key", edKey[:31]},

@@ -28,8 +28,10 @@ func TestMembersComeInOrderAndRaw(t *testing.T) {
 	}{
 		{"an empty object", `{}`, nil},
 		{"an empty object with blanks about", " \t\r\n{ \n} \r", nil},
-		{"every kind of value", `{"a":null,"b":true,"c":false,"d":-0.5e+3,"e":"x","f":[1,2],"g":{"h":1}}`,
-			[]string{`a=null`, `b=true`, `c=false`, `d=-0.5e+3`, `e="x"`, `f=[1,2]`, `g={"h":1}`}},
+		{
+			"every kind of value", `{"a":null,"b":true,"c":false,"d":-0.5e+3,"e":"x","f":[1,2],"g":{"h":1}}`,
+			[]string{`a=null`, `b=true`, `c=false`, `d=-0.5e+3`, `e="x"`, `f=[1,2]`, `g={"h":1}`},
+		},
 		{"blanks around values are not theirs", `{ "a" : 1 , "b" : [ 1 ] }`, []string{`a=1`, `b=[ 1 ]`}},
 		{"names differ by case", `{"exp":1,"EXP":2,"Exp":3}`, []string{`exp=1`, `EXP=2`, `Exp=3`}},
 		{"names that fold alike in Unicode", `{"scope":1,"ſcope":2}`, []string{`scope=1`, `ſcope=2`}},
