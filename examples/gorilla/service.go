@@ -20,6 +20,9 @@ const audience = "orders-api"
 //
 // It must not be inside: gorilla runs the middleware of router.Use only for requests that matched a route. Its NotFoundHandler and
 // MethodNotAllowedHandler, and its redirects of paths that it cleans, would answer anybody.
+//
+// Nor does the router use UseEncodedPath: it would look for its route by another spelling of the path than the one that the table has
+// judged.
 func newService(issuer string, opts *jwks.Options) (http.Handler, error) {
 	guard, err1 := newGuard(issuer, opts)
 	routes, err2 := newRoutes()
