@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,7 +42,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	file := flags.String("config", "", "configuration file (JSON); without it, a demonstration is served")
 	check := flags.Bool("check", false, "check the configuration and exit")
 	demo := flags.String("listen", "127.0.0.1:8080", "address of the demonstration")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return exitServed
+	} else if err != nil {
 		return exitMisused
 	}
 	if flags.NArg() > 0 || (*check && *file == "") {

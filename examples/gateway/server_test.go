@@ -204,6 +204,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"nothing to check", []string{"-check"}, 2, "", "Usage of gateway:"},
 		{"an argument too many", []string{good}, 2, "", "Usage of gateway:"},
 		{"a flag that is not known", []string{"-conf", good}, 2, "", "flag provided but not defined: -conf"},
+		{"asked for help", []string{"-h"}, 0, "", "Usage of gateway:"},
 		{"an address that is taken", []string{"-config", busy}, 1, "", "address already in use"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
