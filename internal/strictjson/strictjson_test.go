@@ -38,7 +38,12 @@ func TestMembersComeInOrderAndRaw(t *testing.T) {
 		{"names that only normalise alike", "{\"\u00e9\":1,\"e\u0301\":2}", []string{"\u00e9=1", "e\u0301=2"}},
 		{"an escaped name is unescaped", `{"\u0061\/\"\\\b\f\n\r\t":1}`, []string{"a/\"\\\b\f\n\r\t=1"}},
 		{"a surrogate pair in a name", `{"\ud83d\ude00":1}`, []string{"😀=1"}},
+		{
+			"escaped names around escaped names and text", `{"\u0061":{"\u0062":"\u0078","\u0063":["\n",{"\t":1}]},"\u0064":"\u0079","\u0065":2}`,
+			[]string{`a={"\u0062":"\u0078","\u0063":["\n",{"\t":1}]}`, `d="\u0079"`, `e=2`},
+		},
 		{"a NUL escape is a character", `{"a\u0000":1,"a":2}`, []string{"a\x00=1", "a=2"}},
+		{"hexadecimal digits of either case", `{"\u00E9\u00e8\uABCD\uabce":1}`, []string{"\u00e9\u00e8\uabcd\uabce=1"}},
 		{"the empty name", `{"":1}`, []string{"=1"}},
 		{"one name at several depths", `{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}]}`, []string{`a={"a":{"a":1}}`, `b=[{"a":1},{"a":2}]`}},
 		{"32 levels", deep(32), []string{"a=" + deep(32)[5:len(deep(32))-1]}},
@@ -121,6 +126,8 @@ func TestObjectRefuses(t *testing.T) {
 		{"a backslash at the end", `{"a":"\`, strictjson.ErrSyntax},
 		{"a backslash before the last quote", `{"a":"\"}`, strictjson.ErrSyntax},
 		{"three hexadecimal digits", `{"a":"\u123"}`, strictjson.ErrSyntax},
+		{"a letter beyond the hexadecimal digits", `{"a":"\u00AG"}`, strictjson.ErrSyntax},
+		{"a small letter beyond the hexadecimal digits", `{"a":"\u00ag"}`, strictjson.ErrSyntax},
 		{"a sign among hexadecimal digits", `{"a":"\u+123"}`, strictjson.ErrSyntax},
 		{"an escape cut off", `{"a":"\u12`, strictjson.ErrSyntax},
 
@@ -154,6 +161,16 @@ func TestObjectRefuses(t *testing.T) {
 		{"the seventeenth again", crowded(17, 16), strictjson.ErrDuplicate},
 		{"a member twice in a crowd below", `{"a":` + crowded(40, 3) + `}`, strictjson.ErrDuplicate},
 
+		{"an escaped name twice, other escapes between", `{"\u0061":{"\u0062":"\u0078"},"\u0063":"\u0079","a":1}`, strictjson.ErrDuplicate},
+		{"an escaped name twice below", `{"\u0061":{"\u0062":"\u0078","\u0063":{"\u0062":1},"b":1}}`, strictjson.ErrDuplicate},
+		{"a member twice, names of a crowd around it", `{"x":` + crowded(30, 30) + `,"y":{"a":1,"b":` + crowded(30, 30) + `,"a":1}}`, strictjson.ErrDuplicate},
+		{
+			"a member twice in a crowd that follows a crowd of other names",
+			`{"x":` + crowded(40, 40) + `,"y":` + strings.ReplaceAll(crowded(40, 35), `"m`, `"n`) + `}`, strictjson.ErrDuplicate,
+		},
+		{"an escaped name twice in a crowd", strings.ReplaceAll(crowded(40, 25), `"m2`, `"\u006d2`), strictjson.ErrDuplicate},
+		{"a name of a crowd again, escaped", `{"a":` + crowded(40, 40)[:len(crowded(40, 40))-1] + `,"\u006d39":1}}`, strictjson.ErrDuplicate},
+
 		{"33 levels", deep(33), strictjson.ErrDepth},
 		{"33 levels of objects", strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33), strictjson.ErrDepth},
 		{"a megabyte of brackets", `{"a":` + strings.Repeat("[", 1<<20), strictjson.ErrDepth},
@@ -163,6 +180,18 @@ func TestObjectRefuses(t *testing.T) {
 			require.ErrorIs(t, err, tc.want)
 			require.Empty(t, got, "a member was handed out before the document was found to be good")
 		})
+	}
+}
+
+// A document cut off anywhere is none, and what lies behind it in memory is not looked at.
+func TestNoPrefixOfADocumentIsOne(t *testing.T) {
+	data := []byte(`{"a":[true,false,null,-1.5e3,"x\u00e9\ud83d\ude00\n"],"b":{"c":{}}}`)
+	_, err := object(string(data))
+	require.NoError(t, err)
+	for n := range data {
+		_, err := object(string(data[:n]))
+		require.Error(t, err, "%d bytes", n)
+		require.Error(t, strictjson.Object(data[:n:n], func(string, []byte) error { return nil }))
 	}
 }
 

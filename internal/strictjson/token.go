@@ -79,7 +79,7 @@ func (r *reader) escape() (rune, error) {
 		return r.escapedRune()
 	}
 	i := strings.IndexByte(`"\/bfnrt`, r.peek())
-	if i < 0 || r.pos == len(r.data) {
+	if i < 0 { // at the end, too
 		return 0, ErrSyntax
 	}
 	r.pos++
