@@ -27,10 +27,10 @@ func (e Explanation) String() string {
 
 // Explain says which rule a request comes under, and what the rule asks for. It looks at no credentials.
 func (t *Routes) Explain(r *http.Request) Explanation {
-	if !hasOneReading(r, true) {
+	e, o := t.find(r)
+	if o == ambiguousTarget {
 		return Explanation{Status: http.StatusBadRequest, Why: fmt.Sprintf("the request target of %q is ambiguous", r.Method)}
 	}
-	e := t.match(r)
 	request := fmt.Sprintf("%q %q", r.Method, r.URL.Path)
 	if e == nil {
 		return Explanation{Status: http.StatusForbidden, Why: "no rule matches " + request + t.otherMethods(r)}

@@ -119,21 +119,19 @@ func (g *Guard) Require(q scope.Requirement) func(http.Handler) http.Handler {
 func (g *Guard) demanding(d *demand, next http.Handler) http.Handler {
 	next = orUnavailable(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if o, ok := g.ready(r, false); !ok {
-			g.answer(w, o, "")
-			return
+		switch {
+		case !g.made():
+			g.answer(w, undecided, "")
+		case !hasOneReading(r, false):
+			g.answer(w, ambiguousTarget, "")
+		default:
+			g.serve(w, r, d, next)
 		}
-		g.serve(w, r, d, next)
 	})
 }
 
-// ready makes the checks that come before anyone asks for credentials.
-func (g *Guard) ready(r *http.Request, rooted bool) (o outcome, ok bool) {
-	if g == nil || g.own == nil { // not made by New
-		return undecided, false
-	}
-	return ambiguousTarget, hasOneReading(r, rooted)
-}
+// made says whether g came from New.
+func (g *Guard) made() bool { return g != nil && g.own != nil }
 
 // serve lets the request pass if it meets the demand, and answers it otherwise.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, d *demand, next http.Handler) {

@@ -157,9 +157,9 @@ func registers(mux *http.ServeMux, pattern string) (ok bool) {
 // CONNECT; and any form but origin-form (RFC 9112 section 3.2), that is, a target with a scheme or host in a request that
 // came over a connection. Headers have no say: neither method overrides nor X-Forwarded-*, X-Original-URL and the like.
 //
-// What passes goes on with the very bytes that were judged. A router that matches the encoded path where there is one, as
-// chi does, can so be led to another of its routes by a letter that is needlessly encoded; clear r.URL.RawPath between the
-// guard and such a router.
+// What passes goes on with the very bytes that were judged. Some routers, chi among them, match the path as the client has
+// spelled it where it is encoded more than necessary (RawPath), most match the decoded one. A request that comes under
+// different rules by the two is ambiguous as well: 400.
 //
 // A CORS preflight (OPTIONS with Origin and Access-Control-Request-Method) has no credentials. It passes without them only
 // by a public rule whose pattern names OPTIONS; by any other public rule only with an identity. CORS is best handled in
@@ -168,8 +168,10 @@ func (g *Guard) Routes(t *Routes) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		next = orUnavailable(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			e, o := t.lookup(g, r)
+			e, o := t.find(r)
 			switch {
+			case !g.made():
+				g.answer(w, undecided, "")
 			case e == nil:
 				g.answer(w, o, "")
 			case e.public && !isBarredPreflight(r, e):
@@ -181,20 +183,29 @@ func (g *Guard) Routes(t *Routes) func(http.Handler) http.Handler {
 	}
 }
 
-// lookup finds the rule of a request; without one it says what to answer.
-func (t *Routes) lookup(g *Guard, r *http.Request) (*entry, outcome) {
-	if o, ok := g.ready(r, true); !ok {
-		return nil, o
+// find returns the rule of a request; without one it says what to answer.
+func (t *Routes) find(r *http.Request) (*entry, outcome) {
+	if !hasOneReading(r, true) {
+		return nil, ambiguousTarget
 	}
-	return t.match(r), noRule
+	if t == nil || t.trie == nil {
+		return nil, noRule
+	}
+	e := t.trie.match(r.Method, r.URL.Path)
+	if raw := r.URL.RawPath; raw != "" && t.trie.match(r.Method, raw) != e {
+		return nil, ambiguousTarget // judged by one reading, it could be served by the other
+	}
+	return e, noRule
 }
 
-// match returns the rule of a request with a canonical path, or nil.
-func (t *Routes) match(r *http.Request) *entry {
-	if t == nil || t.trie == nil {
-		return nil
+// Match returns the pattern of the rule that a request comes under, or "" where [Guard.Routes] answers it with 400 or 403. It
+// looks at no credentials.
+func (t *Routes) Match(r *http.Request) string {
+	e, _ := t.find(r)
+	if e == nil {
+		return ""
 	}
-	return t.trie.match(r.Method, r.URL.Path)
+	return e.text
 }
 
 // isBarredPreflight is true of a preflight that came to a public rule which does not name OPTIONS.

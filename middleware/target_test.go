@@ -100,6 +100,38 @@ func TestRequestTargetsOverTheWire(t *testing.T) {
 	}
 }
 
+// A router may match the path as it was spelled, or decoded. The rule must be the same either way.
+func TestNeedlessEncodingDoesNotChangeTheRule(t *testing.T) {
+	routes := newRoutes(t,
+		middleware.Rule{Pattern: "GET /docs/welcome", Public: true},
+		middleware.Rule{Pattern: "GET /docs/{name}"},
+		middleware.Rule{Pattern: "GET /café/{name}"},
+		middleware.Rule{Pattern: "GET /open/", Public: true},
+	)
+	h := newGuard(t, failing(middleware.ErrNoCredentials)).Routes(routes)(reached)
+	for _, row := range []struct {
+		name, target string
+		want         int
+		match        string
+	}{
+		{"as it is", "/docs/welcome", 200, "GET /docs/welcome"},
+		{"a letter encoded, which to some is another document", "/docs/%77elcome", 400, ""},
+		{"a letter encoded in a literal that no other rule covers", "/d%6Fcs/welcome", 400, ""},
+		{"a letter encoded in a variable", "/docs/%78yz", 401, "GET /docs/{name}"},
+		{"a plus encoded in a variable", "/docs/a%2Bb", 401, "GET /docs/{name}"},
+		{"a letter encoded below a public subtree", "/open/%78", 200, "GET /open/"},
+		{"a letter that must be encoded", "/caf%C3%A9/x", 401, "GET /café/{name}"},
+		{"the same in lower case, which is not how it is written", "/caf%c3%a9/x", 400, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, get(row.target))
+			require.Equal(t, row.want, w.Code)
+			require.Equal(t, row.match, routes.Match(get(row.target)))
+		})
+	}
+}
+
 // A path that is refused is refused by the guard and not only by the server in front of it.
 func TestPathsOfAURL(t *testing.T) {
 	connected := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{})

@@ -21,7 +21,7 @@ func Example_routes() {
 		fmt.Println(err)
 		return
 	}
-	service := guard.Routes(routes)(byDecodedPath(newRouter()))
+	service := guard.Routes(routes)(newRouter())
 
 	good := "Bearer " + issuer.AccessToken(audience)
 	try(service, "GET /healthz", "")
@@ -48,7 +48,7 @@ func Example_use() {
 		return
 	}
 	r := chi.NewRouter()
-	r.Use(guard.Routes(routes), byDecodedPath)
+	r.Use(guard.Routes(routes))
 	r.Mount("/", newRouter())
 
 	try(r, "GET /me", "Bearer "+issuer.AccessToken(audience))

@@ -22,32 +22,13 @@ const audience = "orders-api"
 // chi runs the middleware of a root router's Use before it looks for a route, so r.Use(guard.Routes(routes)) on the root, first of
 // all, protects as much. In a sub-router or a group it does not: there Use and With run only after a route was found, and what
 // has no route, or is mounted beside, never comes by. Around the router there is nothing to get wrong.
-//
-// What is between the two matters: see byDecodedPath.
 func newService(issuer string, opts *jwks.Options) (http.Handler, error) {
 	guard, err1 := newGuard(issuer, opts)
 	routes, err2 := newRoutes()
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	return guard.Routes(routes)(byDecodedPath(newRouter())), nil
-}
-
-// byDecodedPath makes chi look for its route by the path that the table has judged.
-//
-// chi prefers r.URL.RawPath, the path as the client has spelled it, where the client has encoded more than it had to. To chi /%6de is then
-// not /me but perhaps some /{user}, and runs under the rule for /me. Nothing is lost by the decoded path: the guard lets no encoded
-// slash pass.
-func byDecodedPath(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.RawPath != "" {
-			address := *r.URL
-			address.RawPath = ""
-			r = r.WithContext(r.Context())
-			r.URL = &address
-		}
-		next.ServeHTTP(w, r)
-	})
+	return guard.Routes(routes)(newRouter()), nil
 }
 
 func newGuard(issuer string, opts *jwks.Options) (*authmw.Guard, error) {

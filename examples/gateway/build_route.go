@@ -63,6 +63,6 @@ func (g *gateway) dispatcher(c *config, routes *middleware.Routes) http.Handler 
 		return only
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		byPattern[routes.Explain(r).Pattern].ServeHTTP(w, r)
+		byPattern[routes.Match(r)].ServeHTTP(w, r)
 	})
 }

@@ -115,10 +115,11 @@ func TestEveryNestedModuleIsDescribedAndStaysOnTheCoresGo(t *testing.T) {
 	contributing := read(t, "CONTRIBUTING.md")
 	files(t, regexp.MustCompile(`^go\.mod$`), func(path, text string) {
 		dir := strings.TrimSuffix(strings.TrimSuffix(path, "go.mod"), "/")
-		require.Contains(t, text, "\ngo 1.26.0\n", path)
 		if dir == "" {
+			require.Contains(t, text, "\ngo 1.26.0\n", path)
 			return
 		}
+		require.Regexp(t, `\ngo 1\.26\.\d+\n`, text, path) // a dependency may ask for a later one of the same Go
 		require.Contains(t, contributing, "`"+dir+"`")
 		require.Contains(t, text, "module "+module+"/"+dir+"\n")
 	})
