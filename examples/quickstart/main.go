@@ -48,6 +48,7 @@ func run(ctx context.Context, out io.Writer, serve bool) error {
 	if !serve {
 		return nil
 	}
+	issuer.SetDown(false) // the walk ends in an outage
 	printCurlLines(out, issuer, api)
 	<-ctx.Done()
 	return nil

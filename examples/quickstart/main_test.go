@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,12 +38,57 @@ func TestAnAnswerThatDiffersIsAnError(t *testing.T) {
 	require.Contains(t, out.String(), "DIFFERS: expected 401 Bearer")
 }
 
-func TestServePrintsCurlLinesAndStaysUntilItIsStopped(t *testing.T) {
+func TestServeStaysUpWithCurlLinesThatWorkUntilItIsStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	out := &until{mark: "/admin -H", reached: stop}
-	require.NoError(t, run(ctx, out, true))
-	require.Contains(t, out.String(), "TOKEN=$(curl -s -u you:")
-	require.Contains(t, out.String(), "orders/7 -H \"Authorization: Bearer $TOKEN\"")
+	defer stop()
+	printed, ended := make(chan struct{}), make(chan error, 1)
+	out := &until{mark: "/admin -H", reached: sync.OnceFunc(func() { close(printed) })}
+	go func() { ended <- run(ctx, out, true) }()
+	select {
+	case <-printed:
+	case err := <-ended:
+		require.Fail(t, "did not stay up", "%v", err)
+	}
+
+	tokenLine := regexp.MustCompile(`TOKEN=\$\(curl -s -u (\S+):(\S+) (\S+) -d (\S+) -d (\S+) -d '([^']+)' \|`).FindStringSubmatch(out.String())
+	require.NotNil(t, tokenLine, out.String())
+	accessToken := askForToken(t, tokenLine[1], tokenLine[2], tokenLine[3], strings.Join(tokenLine[4:], "&"))
+
+	var got []int
+	for _, l := range regexp.MustCompile(`(?m)^curl -i (-X DELETE )?(\S+)( -H "Authorization: Bearer \$TOKEN")?$`).FindAllStringSubmatch(out.String(), -1) {
+		s := step{method: http.MethodGet, path: l[2]}
+		if l[1] != "" {
+			s.method = http.MethodDelete
+		}
+		if l[3] != "" {
+			s.token = accessToken
+		}
+		answer, err := send(ctx, nil, s)
+		require.NoError(t, err)
+		status, err := strconv.Atoi(answer[:3])
+		require.NoError(t, err)
+		got = append(got, status)
+	}
+	require.Equal(t, []int{200, 401, 200, 403, 403}, got)
+	stop()
+	require.NoError(t, <-ended)
+}
+
+func askForToken(t *testing.T, user, password, url, form string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(form))
+	require.NoError(t, err)
+	req.SetBasicAuth(user, password)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err, "the token endpoint is up again after the walk")
+	defer res.Body.Close()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&answer))
+	require.NotEmpty(t, answer.AccessToken)
+	return answer.AccessToken
 }
 
 // until is a buffer that calls reached when the mark has been written.
