@@ -38,38 +38,17 @@ type figures struct {
 	slowest  time.Duration
 	refused  int
 	examples []string // of refusals
-	stalls   []span   // requests that took long
 }
 
-type span struct{ from, to time.Time }
-
-func (s span) lasts() time.Duration { return s.to.Sub(s.from) }
-
 func (f figures) String() string {
-	return fmt.Sprintf("%d requests in %.1f s, %d refused, slowest %v",
+	return fmt.Sprintf("%d valid requests in %.1f s, %d refused, slowest %v",
 		f.sent, f.lasted.Seconds(), f.refused, f.slowest.Round(100*time.Microsecond))
 }
 
-// slowestBeside is the longest time by which a request outlasted those of control that were under way with it. What a busy machine
-// does to both is nobody's fault; on an idle one it is the slowest request, but for those that took no time to speak of.
-func (f figures) slowestBeside(control figures) (slowest time.Duration) {
-	for _, s := range f.stalls {
-		meanwhile := time.Duration(0)
-		for _, c := range control.stalls {
-			if c.from.Before(s.to) && s.from.Before(c.to) {
-				meanwhile = max(meanwhile, c.lasts())
-			}
-		}
-		slowest = max(slowest, s.lasts()-meanwhile)
-	}
-	return slowest
-}
-
-// A load sends requests at an even pace, whether those before were answered or not, until it is stopped.
+// A load sends valid requests at an even pace, whether those before were answered or not, until it is stopped.
 type load struct {
 	gateway   *gateway
 	tokens    *valid
-	want      int // status
 	perSecond int
 	began     time.Time
 	stopped   chan struct{}
@@ -79,27 +58,12 @@ type load struct {
 	figures figures
 }
 
-const (
-	longStall = 100 * time.Millisecond
-	// loadWorkers bounds the requests under way: more than any rate here needs while each is answered within a second.
-	loadWorkers = 120
-)
+// loadWorkers bounds the requests under way: more than any rate here needs while each is answered within a second.
+const loadWorkers = 120
 
-// startLoad sends valid requests.
 func startLoad(t *testing.T, g *gateway, tokens *valid, perSecond int) *load {
 	t.Helper()
-	return startLoadOf(t, g, tokens, http.StatusOK, perSecond)
-}
-
-// startControl sends requests without credentials: what they need is all that valid ones need but keys and the backend.
-func startControl(t *testing.T, g *gateway, perSecond int) *load {
-	t.Helper()
-	return startLoadOf(t, g, &valid{tokens: []string{""}}, http.StatusUnauthorized, perSecond)
-}
-
-func startLoadOf(t *testing.T, g *gateway, tokens *valid, want, perSecond int) *load {
-	t.Helper()
-	l := &load{gateway: g, tokens: tokens, want: want, perSecond: perSecond, began: time.Now(), stopped: make(chan struct{})}
+	l := &load{gateway: g, tokens: tokens, perSecond: perSecond, began: time.Now(), stopped: make(chan struct{})}
 	due := make(chan int)
 	l.running.Go(func() { l.pace(due) })
 	for range loadWorkers {
@@ -133,16 +97,12 @@ func (l *load) pace(due chan<- int) {
 func (l *load) sendOne(token string) {
 	began := time.Now()
 	res, err := l.gateway.send(http.MethodGet, "/orders/1", token)
-	ended := time.Now()
-	took := ended.Sub(began)
+	took := time.Since(began)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.figures.sent++
 	l.figures.slowest = max(l.figures.slowest, took)
-	if took > longStall {
-		l.figures.stalls = append(l.figures.stalls, span{began, ended})
-	}
-	if err == nil && res.status == l.want {
+	if err == nil && res.status == http.StatusOK {
 		return
 	}
 	l.figures.refused++

@@ -23,20 +23,26 @@ const outageMaxAge = 3 * time.Second
 
 func outageKeys() members { return members{"max_age": outageMaxAge.String(), "timeout": "5s"} }
 
-// requireThrough sends 100 valid requests a second while the issuer is away, and fails if one is refused or takes a second longer
-// than requests beside it that need no keys.
+// requireThrough sends 100 valid requests a second while the issuer is away, and fails if one is refused or takes a second. A
+// second gateway, whose issuer is well, gets the same meanwhile: what it takes longer on a busy machine is not the outage's doing.
 func (g *gateway) requireThrough(t *testing.T, away time.Duration, tokens []string, takeDown func()) {
 	t.Helper()
 	const perSecond = 100
-	load, control := startLoad(t, g, &valid{tokens: tokens}, perSecond), startControl(t, g, perSecond)
+	well := startIssuer(t, "")
+	other := startGateway(t, well.trusted(outageKeys()))
+	otherTokens := well.tokens()
+	other.requireAccepted(otherTokens...)
+	g.requireAccepted(tokens...)
+
+	control := startLoad(t, other, &valid{tokens: otherTokens}, perSecond)
+	load := startLoad(t, g, &valid{tokens: tokens}, perSecond)
 	takeDown()
 	time.Sleep(away)
 	state := g.keys()
-	figures, beside := load.requireNoneRefused(t), control.stop()
-	t.Logf("beside them, without credentials: %v", beside)
-	require.Zero(t, beside.refused, "%q", beside.examples)
+	figures := load.requireNoneRefused(t)
 	t.Logf("away for %v: keys %.1f s old (max_age %v), %d attempts failed", away, state.AgeSeconds, outageMaxAge, state.Failures)
-	require.Less(t, figures.slowestBeside(beside), time.Second)
+	t.Log("meanwhile, with an issuer that is well:")
+	require.Less(t, figures.slowest-control.requireNoneRefused(t).slowest, time.Second)
 	require.Greater(t, float64(figures.sent), 0.9*perSecond*away.Seconds(), "the load has not kept its pace")
 	require.Greater(t, state.AgeSeconds, (2 * outageMaxAge).Seconds(), "the keys have not become overdue")
 	require.Positive(t, state.Failures, "nobody has noticed the outage")
@@ -47,7 +53,6 @@ func TestAKilledIssuerCostsNobodyTheirAccess(t *testing.T) {
 	i := startIssuer(t, port)
 	g := startGateway(t, i.trusted(outageKeys()))
 	old := i.tokens()
-	g.requireAccepted(old...)
 	g.requireThrough(t, outage(20*time.Second, 3*time.Minute), old, i.kill)
 
 	i = startIssuer(t, port)
@@ -70,7 +75,6 @@ func TestAFrozenIssuerCostsNobodyTheirAccess(t *testing.T) {
 	i := startIssuer(t, "")
 	g := startGateway(t, i.trusted(outageKeys()))
 	tokens := i.tokens()
-	g.requireAccepted(tokens...)
 	g.requireThrough(t, outage(12*time.Second, time.Minute), tokens, func() {
 		require.NoError(t, i.cmd.Process.Signal(syscall.SIGSTOP))
 	})
