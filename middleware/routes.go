@@ -60,8 +60,8 @@ func NewRoutes(rules ...Rule) (*Routes, error) {
 	t := &Routes{trie: newTrie()}
 	var errs []error
 	for i, rule := range rules {
-		e, err := compile(rule, i+1)
-		if err != nil {
+		e, mistakes := compile(rule, i+1)
+		for _, err := range mistakes {
 			errs = append(errs, fmt.Errorf("middleware: rule %d (%q): %w", i+1, rule.Pattern, err))
 		}
 		if e != nil {
@@ -77,11 +77,11 @@ func NewRoutes(rules ...Rule) (*Routes, error) {
 }
 
 // compile returns the entry, if the pattern can be read, and every mistake.
-func compile(rule Rule, position int) (*entry, error) {
+func compile(rule Rule, position int) (*entry, []error) {
 	p, err := parsePattern(rule.Pattern)
-	mistakes := errors.Join(err, rule.mistake())
+	mistakes := rule.mistakes()
 	if err != nil {
-		return nil, mistakes
+		return nil, append([]error{err}, mistakes...)
 	}
 	e := &entry{text: rule.Pattern, pattern: p, public: rule.Public, position: position}
 	e.demand = demand{
@@ -96,23 +96,39 @@ func compile(rule Rule, position int) (*entry, error) {
 	return e, mistakes
 }
 
-func (rule *Rule) mistake() error {
+func (rule *Rule) mistakes() []error {
 	var errs []error
 	if rule.Public && (!rule.Scope.IsZero() || rule.Authenticator != nil || rule.Check != nil || len(rule.Issuers) > 0) {
 		errs = append(errs, errors.New("a public rule has no Scope, Authenticator, Issuers or Check"))
 	}
-	if err := rule.Scope.Err(); err != nil {
+	for _, err := range each(rule.Scope.Err()) {
 		errs = append(errs, fmt.Errorf("Scope: %w", err))
 	}
 	if rule.Authenticator != nil {
-		if err := mistakeIn(rule.Authenticator); err != nil {
+		for _, err := range each(mistakeIn(rule.Authenticator)) {
 			errs = append(errs, fmt.Errorf("Authenticator: %w", err))
 		}
 	}
 	if slices.Contains(rule.Issuers, "") {
 		errs = append(errs, errors.New("issuers: an issuer is empty"))
 	}
-	return errors.Join(errs...)
+	return errs
+}
+
+// each takes joined errors apart, so that every line of a report can say what it is about.
+func each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) // what it is, not what it wraps
+	if !ok {
+		return []error{err}
+	}
+	var errs []error
+	for _, err := range joined.Unwrap() {
+		errs = append(errs, each(err)...)
+	}
+	return errs
 }
 
 // conflicts names every rule that is in the way of an earlier one. net/http is the judge of what is more specific.

@@ -62,10 +62,13 @@ func TestNewRoutesReportsEveryMistake(t *testing.T) {
 			"all of them at once",
 			[]middleware.Rule{
 				{Pattern: "/ok"},
-				{Pattern: "get /x", Scope: scope.All(""), Issuers: []string{""}},
+				{Pattern: "get /x", Scope: scope.All("", "a b"), Issuers: []string{""}},
 				{Pattern: "/ok", Public: true, Check: check},
 			},
-			[]string{`rule 2 ("get /x"): method "get"`, "Scope: ", "issuers: ", `rule 3 ("/ok"): a public rule`, `rule 3 ("/ok"): conflicts with rule 1`},
+			[]string{
+				`rule 2 ("get /x"): method "get"`, `rule 2 ("get /x"): Scope: scope: ""`, `rule 2 ("get /x"): Scope: scope: "a b"`,
+				`rule 2 ("get /x"): issuers: `, `rule 3 ("/ok"): a public rule`, `rule 3 ("/ok"): conflicts with rule 1`,
+			},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -73,6 +76,9 @@ func TestNewRoutesReportsEveryMistake(t *testing.T) {
 			require.Nil(t, routes)
 			for _, w := range row.want {
 				require.ErrorContains(t, err, w)
+			}
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				require.Regexp(t, `^middleware: rule \d+ \(".*"\): `, line, "a line that does not say which rule it is about")
 			}
 		})
 	}
