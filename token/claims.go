@@ -98,7 +98,8 @@ func (c *Claims) Confirmation(method string) string {
 
 // Decode reads the payload into v, a pointer, like encoding/json, but member names match in exact case only.
 //
-// Duplicate members do not occur in a verified payload. Members that v has no field for are ignored, missing ones leave their
+// A number does not fit an [encoding/json.Number], and the keys of a map are strings; where the digits matter, an
+// [encoding/json.RawMessage] has them. Duplicate members do not occur in a verified payload. Members that v has no field for are ignored, missing ones leave their
 // fields alone: check what must be there.
 func (c *Claims) Decode(v any) error {
 	if len(c.get().payload) == 0 {

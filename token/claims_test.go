@@ -96,6 +96,26 @@ func TestDecode(t *testing.T) {
 	require.Error(t, c.Decode(v), "not a pointer")
 }
 
+// vandal writes to what it is given and keeps it, against the advice of encoding/json.
+type vandal struct{ kept []byte }
+
+func (v *vandal) UnmarshalJSON(raw []byte) error {
+	clear(raw)
+	v.kept = raw
+	return nil
+}
+
+func TestADecoderOfTheCallersOwnCannotReachTheClaims(t *testing.T) {
+	c := verified(t)
+	var v struct {
+		Subject  vandal `json:"sub"`
+		Audience vandal `json:"aud"`
+	}
+	require.NoError(t, c.Decode(&v))
+	require.NotEmpty(t, v.Subject.kept)
+	require.Equal(t, payload(), string(c.Payload()))
+}
+
 func TestAPayloadIsACopy(t *testing.T) {
 	c := verified(t)
 	before := c.Payload()

@@ -3,6 +3,7 @@ package jws
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -17,12 +18,13 @@ var errUnfit = errors.New("jws: a value does not fit its Go type")
 // refused, and a member fills a field only if their names are equal byte by byte. Its error carries nothing of data but the
 // kind of a value that does not fit.
 //
-// Types with an UnmarshalJSON of their own are given the raw value and are on their own from there.
+// Types with an UnmarshalJSON of their own are given a copy of the raw value and are on their own from there. Unlike in
+// encoding/json, a number does not fit an [encoding/json.Number], and the keys of a map are strings.
 func Decode(data []byte, v any) error {
 	if err := strictjson.Object(data, func(string, []byte) error { return nil }); err != nil {
 		return refuse(KindMalformed)
 	}
-	err := json.Unmarshal(data, v)
+	err := json.Unmarshal(slices.Clone(data), v)
 	if err == nil {
 		return nil
 	}
