@@ -157,6 +157,8 @@ func TestType(t *testing.T) {
 		{"", `"oauth-authz-req+jwt"`, false},
 		{"", `"client-authentication+jwt"`, false},
 		{"", `"application/okta-internal-at+jwt"`, false},
+		{"", `"dpop+jwt "`, false},
+		{"", `"dpop+jwt; v=1"`, false},
 
 		{"secevent+jwt", `"secevent+jwt"`, true},
 		{"secevent+jwt", `"SecEvent+JWT"`, true},

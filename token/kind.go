@@ -23,7 +23,7 @@ func (p *policy) checkType(typ string) error {
 	if p.typ != "" && have != p.typ {
 		return refuse(ReasonType, "typ")
 	}
-	if p.typ == "" && strings.HasSuffix(have, "+jwt") && have != typeAccessToken {
+	if p.typ == "" && strings.Contains(have, "+jwt") && have != typeAccessToken { // parameters and blanks after it included
 		return refuse(ReasonType, "typ")
 	}
 	return nil

@@ -25,8 +25,8 @@ type Policy struct {
 	// Type is the typ header to demand, for example "at+jwt", in any case and with or without "application/" (RFC 7515 section
 	// 4.1.9).
 	//
-	// When empty, typ may be missing, be "JWT" or anything else that does not claim to be another kind of token: a typ that ends in
-	// "+jwt" is refused unless it is "at+jwt" (RFC 8725 section 3.11).
+	// When empty, typ may be missing, be "JWT" or anything else that does not claim to be another kind of token: a typ with "+jwt"
+	// in it is refused unless it is "at+jwt" (RFC 8725 section 3.11).
 	//
 	// Unless Type names another kind, as "secevent+jwt" does, a payload with events, at_hash or c_hash is refused: only security
 	// events, logout tokens and ID tokens have them.
