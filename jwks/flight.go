@@ -114,7 +114,8 @@ func (c *Cache) settle(f *flight, a answer, kept *saved, now time.Time) {
 		s.refusal = fmt.Errorf("%w: %w", ErrUnavailable, a.err)
 	}
 	if kept != nil {
-		s.set, s.document, s.asOf, s.fresh, s.restored = kept.set, kept.document, kept.fetched, c.maxAge, true
+		s.set, s.document, s.fresh, s.restored = kept.set, kept.document, c.maxAge, true
+		s.asOf = now.Add(-elapsed(kept.fetched, now)) // the same moment, by the monotonic clock as well: the wall clock may be set back
 	}
 	c.state.Store(&s)
 	f.err = a.err

@@ -80,6 +80,18 @@ func TestPromiseSnapshotIsHonouredWithinMaxStaleOfItsFetch(t *testing.T) {
 	})
 }
 
+// TestPromiseSnapshotAgesThoughTheWallClockIsSetBack runs outside a bubble: in one, time has no monotonic reading.
+func TestPromiseSnapshotAgesThoughTheWallClockIsSetBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	saved := make(chan struct{}, 1)
+	serving(keysNamed("k1")).warm(t, snapshotAt(path), func(o *jwks.Options) { o.OnRefresh = func(jwks.Refresh) { saved <- struct{}{} } })
+	<-saved
+	_, c := restarted(t, path)
+	require.Equal(t, "found", ask(t.Context(), c, "k1").word)
+	c.MachineSlept(-48 * time.Hour)
+	require.GreaterOrEqual(t, c.Status().Age, time.Duration(0), "or the file would be fresh for two days more")
+}
+
 func TestPromiseSnapshotIsNotReadWhileTheFirstFetchSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
