@@ -16,11 +16,13 @@ const (
 
 // Cache holds the current public keys of one issuer. All methods are safe for concurrent use. Make one with [New] or
 // [NewFromIssuer] and keep it: what it knows is worth a fetch.
+//
+// The zero Cache and a nil *Cache fetch nothing: every look-up is undecided.
 type Cache struct {
 	settings
 	fetcher fetcher
 
-	state   atomic.Pointer[state] // never nil; stored under mu only
+	state   atomic.Pointer[state] // nil in the zero Cache only; stored under mu only
 	waiting atomic.Int32          // callers of await
 
 	mu     sync.Mutex // guards changes of state, and what is below
@@ -87,14 +89,25 @@ func newCache(s settings, opts *Options, f fetcher) *Cache {
 // The result is shared: callers must not write to it. A look-up of a known kid takes no lock and allocates
 // nothing, but for the one that starts a fetch.
 func (c *Cache) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	s := c.current()
+	if s == nil {
+		return nil, errNotMade
+	}
 	now := time.Now()
-	s := c.state.Load()
 	if s.isFresh(now) {
 		if found, decided := s.set.find(kid, alg); decided {
 			return found, nil
 		}
 	}
 	return c.consult(ctx, s, now, kid, alg)
+}
+
+// current is the state, nil if no constructor made c.
+func (c *Cache) current() *state {
+	if c == nil {
+		return nil
+	}
+	return c.state.Load()
 }
 
 // consult decides what the fresh keys could not.

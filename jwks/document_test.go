@@ -236,6 +236,14 @@ func TestTheZeroSetHasNoKey(t *testing.T) {
 	require.Empty(t, s.Skipped())
 }
 
+func TestANilSetHasNoKey(t *testing.T) {
+	var s *jwks.Set
+	require.Empty(t, fits(t, s, ""))
+	require.Zero(t, s.Len())
+	require.Empty(t, s.KeyIDs())
+	require.Empty(t, s.Skipped())
+}
+
 func lookUp(t *testing.T, s *jwks.Set, kid, alg string) []crypto.PublicKey {
 	t.Helper()
 	keys, err := s.PublicKeys(t.Context(), kid, alg)

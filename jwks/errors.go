@@ -17,6 +17,7 @@ var ErrUnavailable = errors.New("jwks: the keys cannot be had now")
 var (
 	errUnknown = fmt.Errorf("%w: an unknown key id, and no recent fetch to tell", ErrUnavailable)
 	errCrowded = fmt.Errorf("%w: too many callers wait", ErrUnavailable)
+	errNotMade = fmt.Errorf("%w: the Cache was not made by its constructor", ErrUnavailable)
 	errSlow    = fmt.Errorf("%w: the fetch takes longer than a caller waits", ErrUnavailable)
 )
 

@@ -12,7 +12,8 @@ type Options struct {
 	// HTTPClient makes the requests: for a private CA, a proxy, a client certificate, tracing. It is copied, and the rules of
 	// this package hold with it: redirects are refused, sizes and times bounded, addresses checked.
 	//
-	// A *http.Transport is cloned; the clone checks each address before it connects and keeps no idle connection. Any other
+	// A *http.Transport is cloned; the clone keeps no idle connection and checks each address: before it connects, or before it
+	// sends anything where the transport has a dialer of its own, as http.DefaultTransport has. Any other
 	// RoundTripper is used as it is. The address of its connection is then checked once it is established, provided that the
 	// RoundTripper reports it through net/http/httptrace, as wrappers of http.Transport do; one that does not is checked by
 	// the host in the URL only. The address behind an HTTP proxy is the proxy's affair in every case. A RoundTripper that

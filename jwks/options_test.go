@@ -64,6 +64,19 @@ func TestConstructorsRefuse(t *testing.T) {
 	require.EqualError(t, err, "jwks: MaxStale is 1m0s, the least is 5m0s")
 }
 
+func TestACacheThatNoConstructorMadeDecidesNothing(t *testing.T) {
+	for name, c := range map[string]*jwks.Cache{"zero": {}, "nil": nil} {
+		t.Run(name, func(t *testing.T) {
+			keys, err := c.PublicKeys(t.Context(), "k1", "ES256")
+			require.Empty(t, keys)
+			require.ErrorIs(t, err, jwks.ErrUnavailable)
+			require.ErrorIs(t, c.Refresh(t.Context()), jwks.ErrUnavailable)
+			require.ErrorIs(t, c.Run(t.Context()), jwks.ErrUnavailable)
+			require.Equal(t, jwks.Status{}, c.Status())
+		})
+	}
+}
+
 func TestConstructorsDoNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()

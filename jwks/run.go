@@ -11,6 +11,9 @@ import (
 //
 // It heeds neither MaxAge nor MinInterval nor the pause after a failure: do not call it because a request asks for it.
 func (c *Cache) Refresh(ctx context.Context) error {
+	if c.current() == nil {
+		return errNotMade
+	}
 	if ctx.Err() != nil {
 		return left(ctx)
 	}
@@ -38,6 +41,9 @@ func (c *Cache) flight() *flight {
 // once if there are no keys, then a little before they are due, at a moment of chance so that a fleet does not ask in step; after a
 // failure when the pause is over. The caller owns the goroutine that it runs in. One is enough for a Cache.
 func (c *Cache) Run(ctx context.Context) error {
+	if c.current() == nil {
+		return errNotMade
+	}
 	share := tickShare()
 	for ctx.Err() == nil {
 		now := time.Now()

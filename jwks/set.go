@@ -9,7 +9,7 @@ import (
 )
 
 // Set is the usable keys of one key set document. It never changes, needs no network, and is safe for concurrent use. The zero
-// Set has no key.
+// Set and a nil *Set have no key.
 type Set struct {
 	index   map[lookup][]crypto.PublicKey
 	ids     map[string]struct{}
@@ -21,6 +21,16 @@ type Set struct {
 // lookup is what a token's header names. A kid of "" stands for every key.
 type lookup struct{ kid, alg string }
 
+var noKeys Set
+
+// get makes a nil *Set say what the zero Set says.
+func (s *Set) get() *Set {
+	if s == nil {
+		return &noKeys
+	}
+	return s
+}
+
 // PublicKeys returns the keys that may have signed a token whose header names kid and alg. An empty result means that the set
 // has no such key. The error is always nil and the context is not used: they make a Set usable where a [Cache] is.
 //
@@ -28,17 +38,17 @@ type lookup struct{ kid, alg string }
 // those that fit alg. A key without an alg of its own fits each algorithm of its type and curve; EdDSA and Ed25519 name one
 // algorithm. The result is shared: callers must not write to it.
 func (s *Set) PublicKeys(_ context.Context, kid, alg string) ([]crypto.PublicKey, error) {
-	return s.index[lookup{kid, alg}], nil
+	return s.get().index[lookup{kid, alg}], nil
 }
 
 // Len is the number of usable keys.
-func (s *Set) Len() int { return s.keys }
+func (s *Set) Len() int { return s.get().keys }
 
 // KeyIDs lists the key ids of the usable keys, sorted, each once. Keys without a key id are not in it.
-func (s *Set) KeyIDs() []string { return slices.Sorted(maps.Keys(s.ids)) }
+func (s *Set) KeyIDs() []string { return slices.Sorted(maps.Keys(s.get().ids)) }
 
 // Skipped counts the entries that are not used, by reason: malformed, use, key_ops, algorithm, type, symmetric, private, size.
-func (s *Set) Skipped() map[string]int { return maps.Clone(s.skipped) }
+func (s *Set) Skipped() map[string]int { return maps.Clone(s.get().skipped) }
 
 // find returns the keys for kid and alg, and whether the set can decide about them: it cannot when it does not know the kid,
 // for the issuer may have added it since. A kid that is known under other algorithms only is decided: no such key.

@@ -37,8 +37,11 @@ type Refresh struct {
 
 // Status returns a value of its own: it does not change and may be kept. It waits for no fetch.
 func (c *Cache) Status() Status {
+	s := c.current()
+	if s == nil {
+		return Status{}
+	}
 	now := time.Now()
-	s := c.state.Load()
 	st := Status{
 		URL:         s.memory.url,
 		Issuer:      c.fetcher.issuer,
