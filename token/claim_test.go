@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -145,6 +146,26 @@ func TestWhatIsPlainlyNotForUsAsksForNoKey(t *testing.T) {
 			c, err := verifier(t, source, plain()).Verify(t.Context(), raw)
 			requireRefused(t, c, err, tc.want, raw)
 			require.Zero(t, source.asked)
+		})
+	}
+}
+
+// What a stranger writes into a token of full size must not cost more than to scan it.
+func TestAStrangersListsAreNotRead(t *testing.T) {
+	long := "[" + strings.Repeat(`"x",`, 2000) + `"x"]`
+	many := strings.Builder{}
+	for i := range 1000 {
+		fmt.Fprintf(&many, `"%x":0,`, i)
+	}
+	v := verifier(t, &keys{}, plain())
+	for name, edit := range map[string]claim{"scope": with("scope", long), "cnf": with("cnf", "{"+many.String()+`"jkt":"x"}`)} {
+		t.Run(name, func(t *testing.T) {
+			same := signed(with("iss", `"https://evil.test"`), claim{"+other", edit.raw})
+			raw := signed(with("iss", `"https://evil.test"`), edit)
+			allocs := func(raw string) float64 {
+				return testing.AllocsPerRun(10, func() { _, _ = v.Verify(t.Context(), raw) })
+			}
+			require.InDelta(t, allocs(same), allocs(raw), 5, "as if the claim had no meaning")
 		})
 	}
 }

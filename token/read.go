@@ -11,8 +11,8 @@ import (
 // maxNumericDate is the last second of the year 9999.
 const maxNumericDate = 253402300799
 
-// read takes from the payload's members what the claims getters return. It judges form only: a claim of the wrong JSON type
-// refuses the token, whether or not the policy asks for it.
+// read takes from the payload's members what the claims getters return, but for the lists that readGrants takes. It judges form
+// only: a claim of the wrong JSON type refuses the token, whether or not the policy asks for it.
 func (p *policy) read(m members, h jws.Header, payload []byte) (*Claims, error) {
 	r := reader{members: m}
 	c := &Claims{keyID: h.KeyID, algorithm: h.Algorithm, typ: h.Type, payload: payload}
@@ -25,9 +25,16 @@ func (p *policy) read(m members, h jws.Header, payload []byte) (*Claims, error) 
 	c.issuedAt = r.moment("iat")
 	_ = r.text("client_id") // of the right type, even if the policy names the client by another claim
 	c.clientID = r.firstText(p.clientIDClaims)
+	return c, r.err
+}
+
+// readGrants is the rest of read. These lists can be long and decide nothing before the signature, so that a stranger's token
+// does not get them read.
+func (p *policy) readGrants(c *Claims, m members) error {
+	r := reader{members: m}
 	c.scopes = p.granted(&r)
 	c.confirmations, c.bound = r.confirmations()
-	return c, r.err
+	return r.err
 }
 
 // granted is what the token's scope claims grant, or its grant claims if it has none of those, up to the ceiling.

@@ -116,7 +116,10 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have
 	if err := v.checkSignature(ctx, msg); err != nil {
 		return nil, err
 	}
-	// From here on c is verified, although it was read before: the signature covers the token's own text, of which msg decoded the
+	if err := v.policy.readGrants(c, m); err != nil {
+		return nil, err
+	}
+	// From here on c is verified, although most of it was read before: the signature covers the token's own text, of which msg decoded the
 	// payload once, by an encoding with exactly one spelling, and nobody else holds that slice. So nothing is read again, but
 	// everything is judged again, at a time that counts the wait for keys.
 	if err := v.policy.check(c, m, time.Now()); err != nil {
