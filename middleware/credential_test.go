@@ -156,6 +156,9 @@ func TestOtherSources(t *testing.T) {
 		{name: "a cookie twice", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session=" + jws + "; session=" + jws}, err: middleware.ErrInvalidRequest},
 		{name: "a cookie in two headers", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session=" + jws, "Cookie: session=x"}, err: middleware.ErrInvalidRequest},
 		{name: "a quoted cookie", sources: []middleware.Source{cookie}, headers: []string{`Cookie: session="` + jws + `"`}, err: middleware.ErrInvalidRequest},
+		{name: "a cookie with a byte that no cookie has", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session=\xdf"}, err: middleware.ErrInvalidRequest},
+		{name: "a cookie twice, once with a byte that no cookie has", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session=\xdf; session=" + jws}, err: middleware.ErrInvalidRequest},
+		{name: "a cookie twice, once without a value", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session; session=" + jws}, err: middleware.ErrInvalidRequest},
 		{name: "an empty cookie", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session="}, err: middleware.ErrInvalidRequest},
 		{name: "a name that no cookie has", sources: []middleware.Source{middleware.FromCookie("")}, err: middleware.ErrUndecided},
 
@@ -391,6 +394,34 @@ func FuzzAuthorizationHeader(f *testing.F) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, match[1], credential)
+	})
+}
+
+// FuzzOtherSources: what is read from a cookie or a header of its own is a token, and stands there alone, once and whole.
+func FuzzOtherSources(f *testing.F) {
+	for _, s := range []string{"session=a.b.c", "a=1; session=a.b.c; b=2", "session=a; session=b", `session="a"`, "Session=a", "session=", "session=a b", "session", ";session=a;", "session=a\tb"} {
+		f.Add(s)
+	}
+	b64token, named := regexp.MustCompile(`^[A-Za-z0-9\-._~+/]+=*$`), regexp.MustCompile(`(^|;)[ \t\r\n]*session[ \t\r\n]*(=|;|$)`)
+	f.Fuzz(func(t *testing.T, line string) {
+		r := get("/")
+		r.Header["Cookie"], r.Header["X-Token"] = []string{line}, []string{line}
+		credential, err := middleware.FromHeader("X-Token")(r)
+		require.Equal(t, b64token.MatchString(line), err == nil)
+		require.True(t, err != nil || credential == line)
+
+		credential, err = middleware.FromCookie("session")(r)
+		if err != nil {
+			require.Empty(t, credential)
+			require.Equal(t, !named.MatchString(line), errors.Is(err, middleware.ErrNoCredentials))
+			require.Equal(t, named.MatchString(line), errors.Is(err, middleware.ErrInvalidRequest))
+			return
+		}
+		require.Regexp(t, b64token, credential)
+		require.Len(t, named.FindAllString(line, -1), 1)
+		cookie, err := r.Cookie("session")
+		require.NoError(t, err)
+		require.Equal(t, credential, cookie.Value)
 	})
 }
 

@@ -3,6 +3,7 @@ package middleware
 import (
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"strings"
 )
 
@@ -62,11 +63,12 @@ func FromCookie(name string) Source {
 	}
 	return func(r *http.Request) (string, error) {
 		var values []string
-		for _, c := range r.CookiesNamed(name) {
-			if c.Quoted {
-				return "", fmt.Errorf("%w: malformed cookie", ErrInvalidRequest)
+		for _, line := range r.Header["Cookie"] { // net/http would leave out a cookie whose value it dislikes, and so miss that there are two
+			for pair := range strings.SplitSeq(line, ";") {
+				if own, value, _ := strings.Cut(textproto.TrimString(pair), "="); textproto.TrimString(own) == name {
+					values = append(values, value)
+				}
 			}
-			values = append(values, c.Value)
 		}
 		return onlyToken(values)
 	}
