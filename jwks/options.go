@@ -86,7 +86,7 @@ func (o *Options) compile() (settings, error) {
 	}
 	return s, errors.Join(
 		atLeast("MaxAge", s.maxAge, time.Second),
-		atLeast("MaxStale", s.maxStale, s.maxAge),
+		atLeast("MaxStale", s.maxStale, max(s.maxAge, time.Second)),
 		atLeast("MinInterval", s.minInterval, time.Second),
 		atLeast("Timeout", s.timeout, 100*time.Millisecond),
 	)

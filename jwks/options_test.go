@@ -21,7 +21,7 @@ jwks: the key set URL leads to a link-local or metadata address
 jwks: the key set URL holds a user name or password
 jwks: the key set URL has a fragment
 jwks: MaxAge is -1s, the least is 1s
-jwks: MaxStale is -1m0s, the least is -1s
+jwks: MaxStale is -1m0s, the least is 1s
 jwks: MinInterval is 5ns, the least is 1s
 jwks: Timeout is 1ms, the least is 100ms`)
 }
