@@ -43,11 +43,11 @@ func TestTheJobInTenLines(t *testing.T) {
 }
 
 func lookUp(ctx context.Context, issuer string, opts *jwks.Options, kid string) ([]crypto.PublicKey, error) {
-	keys, err := jwks.NewFromIssuer(issuer, opts)
+	keys, err := jwks.NewFromIssuer(issuer, opts) // once, at start: what you keep is the cache
 	if err != nil {
 		return nil, err
 	}
-	return keys.PublicKeys(ctx, kid, "ES256") // empty: no such key; an error: could not tell
+	return keys.PublicKeys(ctx, kid, "ES256") // for each token; empty: no such key; an error: could not tell
 }
 
 func TestOnlyTheKeys(t *testing.T) {
