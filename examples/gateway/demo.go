@@ -52,7 +52,7 @@ func serveDemo(ctx context.Context, listen string, out io.Writer, log *slog.Logg
 	secret := issuer.Register(demoClient, "orders:read orders:write")
 	token := issuer.AccessToken(demoAudience, map[string]any{"sub": demoClient, "client_id": demoClient})
 	printDemo(out, ln.Addr().String(), issuer.URL(), token, secret, text)
-	s := &server{gateway: g, log: log, drainFor: drainTimeout}
+	s := &server{gateway: g, log: log, drainFor: drainTimeout, restFor: restTimeout}
 	return s.serveOn(ctx, ln, nil)
 }
 

@@ -43,6 +43,9 @@ func beginExchange(w http.ResponseWriter, r *http.Request, expiry time.Time, lee
 
 // answered is told of the head of the backend's answer before it goes to the client.
 func answered(res *http.Response) {
+	if uploadOf(res.Request).unfinished() {
+		res.Header.Set("Connection", "close")
+	}
 	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		return

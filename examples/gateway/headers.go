@@ -16,6 +16,18 @@ func dropHearsay(h http.Header) {
 	}
 }
 
+// dropUpgrade removes the wish for another protocol than websocket. After an upgrade to HTTP/2 (h2c) or TLS the connection
+// would carry requests that nobody has judged, with identity headers of the client's making. A websocket's handshake has no
+// body (RFC 6455 section 4.1).
+func dropUpgrade(out *http.Request) {
+	if out.ContentLength == 0 && strings.EqualFold(out.Header.Get("Upgrade"), "websocket") {
+		return
+	}
+	for _, name := range [...]string{"Connection", "Upgrade", "Http2-Settings"} {
+		out.Header.Del(name)
+	}
+}
+
 var hearsay = []string{
 	"forwarded", "x_real_ip", "x_original_url", "x_rewrite_url",
 	"x_http_method", "x_http_method_override", "x_method_override",

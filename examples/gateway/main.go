@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -27,6 +28,7 @@ const (
 )
 
 func main() {
+	stdlog.SetOutput(io.Discard) // only net/http's client writes there, and quotes what a backend has sent
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() { // ends with the process
 		<-ctx.Done()
@@ -72,7 +74,7 @@ func serveConfig(ctx context.Context, c *config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s := &server{gateway: g, log: log, drainFor: drainTimeout}
+	s := &server{gateway: g, log: log, drainFor: drainTimeout, restFor: restTimeout}
 	return s.serve(ctx, c.listen, c.adminListen)
 }
 

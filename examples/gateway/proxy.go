@@ -69,8 +69,9 @@ func newTransport() *http.Transport {
 // ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
-		// An answer may begin before the request has ended; without this the server would first read the rest of it.
-		_ = http.NewResponseController(w).EnableFullDuplex()
+		var u *upload
+		u, r = beginUpload(w, r)
+		defer u.end()
 	}
 	id, known := middleware.IdentityFrom(r.Context())
 	if !known || p.pastExpiry || id.Expiry.IsZero() {
@@ -94,6 +95,7 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.Host = "" // the upstream's own; what the client asked for is in X-Forwarded-Host
 	out.Trailer = nil
 	dropHearsay(out.Header)
+	dropUpgrade(out)
 	pr.SetXForwarded()
 	p.identity.Rewrite(pr)
 }
@@ -107,10 +109,17 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusGatewayTimeout
 	case r.Context().Err() != nil: // the client has left, or the gateway is closing: there is no one to tell
 		panic(http.ErrAbortHandler)
+	case uploadOf(r).failed():
+		status = http.StatusBadRequest
 	case isTimeout(err):
 		status = http.StatusGatewayTimeout
 	}
-	p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream", slog.String("host", p.target.Host), slog.String("error", describe(err)))
+	if status != http.StatusBadRequest { // which is not the upstream's doing
+		p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream", slog.String("host", p.target.Host), slog.String("error", describe(err)))
+	}
+	if uploadOf(r).unfinished() {
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)

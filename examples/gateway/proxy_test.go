@@ -155,6 +155,7 @@ func TestAmbiguousTargetsAreRefusedBeforeTheBackend(t *testing.T) {
 			require.Equal(t, http.StatusBadRequest, res.StatusCode)
 		})
 	}
+	require.Equal(t, http.StatusBadRequest, w.raw("OPTIONS * HTTP/1.1").StatusCode)
 }
 
 func TestTheHostIsTheUpstreams(t *testing.T) {
@@ -268,6 +269,9 @@ func TestABodyIsAskedForOnlyWhenTheBackendWantsIt(t *testing.T) {
 			io.WriteString(c, tc.line+"\r\nHost: gateway.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
 			for i, want := range tc.want {
 				res, err := http.ReadResponse(r, nil)
+				for err == nil && i > 0 && res.StatusCode == http.StatusContinue { // net/http may say it a second time
+					res, err = http.ReadResponse(r, nil)
+				}
 				require.NoError(t, err)
 				require.Equal(t, want, res.StatusCode)
 				if want == http.StatusContinue {

@@ -13,6 +13,7 @@ import (
 
 const (
 	headerTimeout  = 10 * time.Second // for a request's head
+	restTimeout    = 10 * time.Second // for the body of a request that is not forwarded
 	keepAlive      = 2 * time.Minute  // between two requests
 	maxRequestHead = 64 << 10
 	drainTimeout   = 25 * time.Second // less than the 30 s after which orchestrators kill
@@ -23,6 +24,7 @@ type server struct {
 	gateway  *gateway
 	log      *slog.Logger
 	drainFor time.Duration
+	restFor  time.Duration // for the rest of a request that is not forwarded
 	draining atomic.Bool
 }
 
@@ -92,12 +94,14 @@ func (s *server) announce(ln, admin net.Listener) {
 // would cut uploads and streams that are meant to last; an exchange ends with the identity behind it instead.
 func (s *server) newServer(base context.Context, h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           hurried(s.restFor, h),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       keepAlive,
 		MaxHeaderBytes:    maxRequestHead,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-		BaseContext:       func(net.Listener) context.Context { return base },
+		// OPTIONS * is for the guard to refuse like any other target that is no path.
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return base },
 	}
 }
 

@@ -216,11 +216,17 @@ func TestTheCommandLine(t *testing.T) {
 	}
 }
 
-// TestTheBinary is the one test of the real process: its exit status and its signals.
-func TestTheBinary(t *testing.T) {
+func buildBinary(t *testing.T) string {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "gateway")
 	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
+	return binary
+}
+
+// TestTheBinary tests the real process: its exit status and its signals.
+func TestTheBinary(t *testing.T) {
+	binary := buildBinary(t)
 
 	t.Run("a mistake is exit status 2", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "config.json")
@@ -249,6 +255,32 @@ func TestTheBinary(t *testing.T) {
 		awaitLine(t, lines, regexp.MustCompile(`msg=(draining)`))
 		require.NoError(t, cmd.Wait(), "exit status 0")
 	})
+}
+
+func TestTheBinaryLogsNothingThatABackendSends(t *testing.T) {
+	binary := buildBinary(t)
+	talkative := rawBackend(t, func(c net.Conn) {
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and a secret")
+		io.Copy(io.Discard, c) // until the gateway has read all of it, and closes
+	})
+	file := filepath.Join(t.TempDir(), "config.json")
+	config := strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9000", talkative, `"all": ["orders:read"]`, `"public": true`).Replace(leastConfig)
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+	cmd := exec.CommandContext(t.Context(), binary, "-config", file)
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var seen bytes.Buffer
+	lines := bufio.NewScanner(io.TeeReader(stderr, &seen))
+	address := awaitLine(t, lines, regexp.MustCompile(`msg=listening address=(\S+)`))
+	res, err := http.Get("http://" + address + "/orders/v1/7")
+	require.NoError(t, err)
+	require.Equal(t, "ok", body(t, res))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	for lines.Scan() { // to the end of the process
+	}
+	require.NoError(t, cmd.Wait())
+	require.NotContains(t, seen.String(), "secret")
 }
 
 func awaitLine(t *testing.T, lines *bufio.Scanner, want *regexp.Regexp) string {

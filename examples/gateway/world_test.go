@@ -82,7 +82,7 @@ func (w *world) start(c *config) {
 	ln, admin, err := openListeners(c.listen, c.adminListen)
 	require.NoError(w.t, err)
 	w.address, w.admin = ln.Addr().String(), admin.Addr().String()
-	w.server = &server{gateway: g, log: log, drainFor: 5 * time.Second}
+	w.server = &server{gateway: g, log: log, drainFor: 5 * time.Second, restFor: time.Second}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	go func() { w.done <- w.server.serveOn(ctx, ln, admin); close(w.done) }()
