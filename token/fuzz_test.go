@@ -6,10 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rsa"
-	"crypto/x509"
-	_ "embed"
-	"encoding/pem"
 	"slices"
 	"strings"
 	"testing"
@@ -19,26 +15,20 @@ import (
 	josejwt "github.com/go-jose/go-jose/v4/jwt"
 	"github.com/stretchr/testify/require"
 
+	"github.com/perimeter-go/perimeter/internal/fuzzkey"
 	"github.com/perimeter-go/perimeter/token"
 )
 
-//go:embed testdata/fuzz_rsa.pem
-var fuzzRSA []byte
-
-// fuzzKeys are the same in every process, or an input that one of them found would say nothing to the others. They protect
-// nothing.
+// fuzzKeys are the same in a fuzzing process and its workers, or an input that one of them found would say nothing to the
+// others. They protect nothing.
 var fuzzKeys = func() map[string]crypto.Signer {
-	block, _ := pem.Decode(fuzzRSA)
-	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		panic(err)
-	}
+	private := fuzzkey.RSA()
 	p256, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(strings.Repeat("\x01", 32)))
 	if err != nil {
 		panic(err)
 	}
 	return map[string]crypto.Signer{
-		"R": private.(*rsa.PrivateKey), "P": private.(*rsa.PrivateKey), "E": p256,
+		"R": private, "P": private, "E": p256,
 		"D": ed25519.NewKeyFromSeed([]byte(strings.Repeat("\x02", 32))),
 	}
 }()

@@ -9,11 +9,8 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256"
 	_ "crypto/sha512"
-	"crypto/x509"
-	_ "embed"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/pem"
 	"math/big"
 	"slices"
 	"strings"
@@ -22,22 +19,15 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/perimeter-go/perimeter/internal/fuzzkey"
 	"github.com/perimeter-go/perimeter/internal/jws"
 )
 
 const maxBytes = 16 << 10
 
-//go:embed testdata/fuzz_rsa.pem
-var pemRSA []byte
-
-// The keys are the same in every run and protect nothing: a fuzzing process must be able to use what another one found.
+// The keys are the same in a fuzzing process and its workers, which must be able to use what it found. They protect nothing.
 var keys = func() map[string]crypto.Signer {
-	block, _ := pem.Decode(pemRSA)
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		panic(err)
-	}
-	private := parsed.(*rsa.PrivateKey)
+	private := fuzzkey.RSA()
 	edwards := ed25519.NewKeyFromSeed([]byte(strings.Repeat("\x07", ed25519.SeedSize)))
 	return map[string]crypto.Signer{
 		"RS256": private, "RS384": private, "RS512": private, "PS256": private, "PS384": private, "PS512": private,

@@ -34,6 +34,7 @@ var importTable = []struct {
 	{"internal/strictjson", nil, []string{"net/http"}},
 	{"middleware", []string{"scope", "token"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
+	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},
 	{"examples/quickstart", []string{"scope", "jwks", "token", "middleware", "middleware/forward", "internal/localissuer"}, nil},
