@@ -49,7 +49,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else if err != nil {
 		return exitMisused
 	}
-	if flags.NArg() > 0 || (*check && *file == "") {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if flags.NArg() > 0 || (*file == "" && (*check || given["config"])) || (*file != "" && given["listen"]) {
 		flags.Usage()
 		return exitMisused
 	}

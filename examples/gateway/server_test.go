@@ -202,6 +202,8 @@ func TestTheCommandLine(t *testing.T) {
 		},
 		{"a file that is not there", []string{"-config", "/nowhere/x"}, 2, "", "open /nowhere/x: no such file or directory\n"},
 		{"nothing to check", []string{"-check"}, 2, "", "Usage of gateway:"},
+		{"a file without a name, such as a variable that is not set", []string{"-config", ""}, 2, "", "Usage of gateway:"},
+		{"an address beside the one of the file", []string{"-config", good, "-listen", "127.0.0.1:0"}, 2, "", "Usage of gateway:"},
 		{"an argument too many", []string{good}, 2, "", "Usage of gateway:"},
 		{"a flag that is not known", []string{"-conf", good}, 2, "", "flag provided but not defined: -conf"},
 		{"asked for help", []string{"-h"}, 0, "", "Usage of gateway:"},
