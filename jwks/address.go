@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // errForbiddenAddress refuses a connection. It is told apart from other failures by errors.Is.
@@ -21,26 +22,39 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fe80::/10"),
 }
 
-// nat64 is the well-known prefix of RFC 6052: its last four bytes are an IPv4 address.
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+// embedding lists where an IPv6 address stands for an IPv4 one, and the byte at which that begins: a translator on the way may
+// lead there.
+var embedding = []struct {
+	prefix netip.Prefix
+	at     int
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // RFC 6052
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},  // RFC 8215, for prefixes of 96 bits in it
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // RFC 2765
+	{netip.MustParsePrefix("::/96"), 12},           // RFC 4291 section 2.5.5.1
+	{netip.MustParsePrefix("2002::/16"), 2},        // RFC 3056
+}
 
 // forbidden reports whether nothing that holds an issuer's keys can live at addr: link-local and multicast addresses and the
-// metadata services of clouds, in every spelling. Loopback and private networks are allowed: issuers live there.
+// metadata services of clouds, also where IPv6 embeds them. Loopback and private networks are allowed: issuers live there.
 func forbidden(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
-	if nat64.Contains(addr) {
-		b := addr.As16()
-		addr = netip.AddrFrom4([4]byte(b[12:]))
-	}
-	if addr.IsMulticast() {
+	if addr.IsMulticast() || isMetadata(addr) {
 		return true
 	}
-	for _, p := range metadata {
-		if p.Contains(addr) {
+	if !addr.Is6() {
+		return false
+	}
+	for _, e := range embedding {
+		if b := addr.As16(); e.prefix.Contains(addr) && isMetadata(netip.AddrFrom4([4]byte(b[e.at:e.at+4]))) {
 			return true
 		}
 	}
 	return false
+}
+
+func isMetadata(addr netip.Addr) bool {
+	return slices.ContainsFunc(metadata, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // forbiddenPeer is forbidden for the far end of a connection. An address that is not IP, such as that of a Unix socket, is

@@ -118,7 +118,7 @@ func TestDiscoveryFindsTheKeySet(t *testing.T) {
 	}
 }
 
-func TestThreat17DiscoveryThatMustNotBeBelieved(t *testing.T) {
+func TestDiscoveryThatMustNotBeBelieved(t *testing.T) {
 	failure := func(class string) *jwks.FetchError { return &jwks.FetchError{Class: class, Discovery: true} }
 	for _, row := range []struct {
 		name, page string

@@ -44,7 +44,7 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 type edit = map[string]any
 
-func TestThreat13UsableEntries(t *testing.T) {
+func TestUsableEntries(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		entry string
@@ -79,7 +79,7 @@ func TestThreat13UsableEntries(t *testing.T) {
 	}
 }
 
-func TestThreat13UnusableEntriesAreSkippedAndCounted(t *testing.T) {
+func TestUnusableEntriesAreSkippedAndCounted(t *testing.T) {
 	smallRSA := must(rsa.GenerateKey(rand.Reader, 1024)).Public()
 	largeN := new(big.Int).SetBit(new(big.Int).Lsh(big.NewInt(1), 4096), 0, 1) // 4097 bits
 	offCurve := slices.Clone(ed().(ed25519.PublicKey))
@@ -157,7 +157,7 @@ func TestThreat13UnusableEntriesAreSkippedAndCounted(t *testing.T) {
 	}
 }
 
-func TestThreat13SameKidTwice(t *testing.T) {
+func TestSameKidTwice(t *testing.T) {
 	other := newP256()
 	s, err := jwks.Parse([]byte(keySet(jwk(p256(), "k"), jwk(rsa2048(), "k"), jwk(other, "k"), jwk(p256(), "k"), jwk(p256(), ""))))
 	require.NoError(t, err)
@@ -168,7 +168,7 @@ func TestThreat13SameKidTwice(t *testing.T) {
 	require.Equal(t, []crypto.PublicKey{p256(), other}, lookUp(t, s, "", "ES256"))
 }
 
-func TestThreat13KeysWithoutAKidAnswerOnlyTokensWithoutOne(t *testing.T) {
+func TestKeysWithoutAKidAnswerOnlyTokensWithoutOne(t *testing.T) {
 	s, err := jwks.Parse([]byte(keySet(jwk(p256(), ""), jwk(p384(), "", edit{"kid": ""}))))
 	require.NoError(t, err)
 	require.Empty(t, s.KeyIDs())

@@ -19,7 +19,7 @@ import (
 	"github.com/perimeter-go/perimeter/jwks"
 )
 
-func TestThreat14BadAnswersLeaveTheLastGoodSet(t *testing.T) {
+func TestBadAnswersLeaveTheLastGoodSet(t *testing.T) {
 	good := keysNamed("k1")
 	for _, row := range []struct {
 		name   string
@@ -95,7 +95,7 @@ func TestGoodAnswers(t *testing.T) {
 	})
 }
 
-func TestThreat14EndlessBodyIsReadToTheCapOnly(t *testing.T) {
+func TestEndlessBodyIsReadToTheCapOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		body := &endless{}
@@ -136,7 +136,7 @@ func overHTTP(t *testing.T, url string, edit ...func(*jwks.Options)) (*jwks.Cach
 
 func brief(o *jwks.Options) { o.Timeout = 300 * time.Millisecond }
 
-func TestThreat14OverRealHTTP(t *testing.T) {
+func TestOverRealHTTP(t *testing.T) {
 	good := keysNamed("k1")
 	t.Run("a good answer", func(t *testing.T) {
 		url, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, good) })
@@ -343,7 +343,7 @@ func TestValidatorsAreUsed(t *testing.T) {
 	})
 }
 
-func TestThreat15NoStoreIsNoFetchPerRequest(t *testing.T) {
+func TestNoStoreIsNoFetchPerRequest(t *testing.T) {
 	for _, value := range []string{"no-store", "max-age=0", "private, no-cache, no-store, must-revalidate", "max-age=0, no-store"} {
 		t.Run(value, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -39,7 +39,7 @@ func flood(t *testing.T, c *jwks.Cache, perSecond int) (counts func() map[string
 	return counts, func() { cancel(); callers.Wait() }
 }
 
-func TestThreat16FloodStaysWithinTheBucket(t *testing.T) {
+func TestFloodStaysWithinTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		u := serving(keysNamed("k1"))
@@ -59,7 +59,7 @@ func TestThreat16FloodStaysWithinTheBucket(t *testing.T) {
 	})
 }
 
-func TestThreat16TenThousandAtOnce(t *testing.T) {
+func TestTenThousandAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		u := serving(keysNamed("k1"))
@@ -93,7 +93,7 @@ func TestThreat16TenThousandAtOnce(t *testing.T) {
 	})
 }
 
-func TestThreat16FloodWhileTheEndpointHangs(t *testing.T) {
+func TestFloodWhileTheEndpointHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		u := serving(keysNamed("k1"))
@@ -113,7 +113,7 @@ func TestThreat16FloodWhileTheEndpointHangs(t *testing.T) {
 	})
 }
 
-func TestThreat16NewKeyInAFloodIsFoundWithinTheRefill(t *testing.T) {
+func TestNewKeyInAFloodIsFoundWithinTheRefill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		const roundTrip = 50 * time.Millisecond
@@ -135,7 +135,7 @@ func TestThreat16NewKeyInAFloodIsFoundWithinTheRefill(t *testing.T) {
 	})
 }
 
-func TestThreat14OutageAndHangUpToMaxStaleRefuseNoValidKey(t *testing.T) {
+func TestOutageAndHangUpToMaxStaleRefuseNoValidKey(t *testing.T) {
 	for name, trouble := range map[string]func(*upstream){
 		"refuses": (*upstream).fail,
 		"hangs":   (*upstream).stall,
@@ -166,7 +166,7 @@ func TestThreat14OutageAndHangUpToMaxStaleRefuseNoValidKey(t *testing.T) {
 	}
 }
 
-func TestThreat18FirstCallerLeavesAndTheOthersGetTheirKey(t *testing.T) {
+func TestFirstCallerLeavesAndTheOthersGetTheirKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		u := serving(keysNamed("k1"))
@@ -205,7 +205,7 @@ func TestACallerWhoHasLeftStartsNothing(t *testing.T) {
 	})
 }
 
-func TestThreat18PanicInTheFetchIsContained(t *testing.T) {
+func TestPanicInTheFetchIsContained(t *testing.T) {
 	for name, misbehave := range map[string]func(){
 		"panics":             func() { panic("secret") },
 		"aborts the handler": func() { panic(http.ErrAbortHandler) },
@@ -229,7 +229,7 @@ func TestThreat18PanicInTheFetchIsContained(t *testing.T) {
 	}
 }
 
-func TestThreat14ARoundTripperDeafToItsContextIsAbandoned(t *testing.T) {
+func TestARoundTripperDeafToItsContextIsAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
 		release := make(chan struct{})

@@ -15,8 +15,8 @@ import (
 	"github.com/perimeter-go/perimeter/jwks"
 )
 
-// The tests of this file are the rows of the promise table, in its order. Each runs in a bubble, which fails if a goroutine is
-// left at its end.
+// The tests of this file are what a Cache promises over time: how fresh, how long, how often, who waits. Each runs in a bubble,
+// which fails if a goroutine is left at its end.
 
 func TestPromiseReadsTakeNoLockAndAllocateNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

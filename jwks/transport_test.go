@@ -61,12 +61,16 @@ func speaks(t *testing.T, words string) (address string) {
 	return "http://" + ln.Addr().String()
 }
 
-func TestThreat17ForbiddenAddresses(t *testing.T) {
+func TestForbiddenAddresses(t *testing.T) {
 	for address, want := range map[string]bool{
 		"169.254.169.254":        true,
 		"169.254.170.2":          true,
 		"::ffff:169.254.169.254": true,
 		"64:ff9b::a9fe:a9fe":     true,
+		"64:ff9b:1::a9fe:a9fe":   true,
+		"::a9fe:a9fe":            true,
+		"::ffff:0:a9fe:a9fe":     true,
+		"2002:a9fe:a9fe::1":      true,
 		"fe80::1":                true,
 		"fe80::1%eth0":           true,
 		"febf::1":                true,
@@ -89,6 +93,7 @@ func TestThreat17ForbiddenAddresses(t *testing.T) {
 		"203.0.113.7":            false,
 		"2001:db8::1":            false,
 		"64:ff9b::cb00:7107":     false,
+		"2002:cb00:7107::a9fe":   false,
 		"::ffff:192.168.1.1":     false,
 	} {
 		require.Equal(t, want, jwks.Forbidden(netip.MustParseAddr(address)), address)
@@ -103,9 +108,9 @@ type farEnd struct {
 
 func (f farEnd) RemoteAddr() net.Addr { return f.addr }
 
-// TestThreat17AddressIsCheckedAfterResolving has names resolve to a metadata address by way of the dialer: no resolver of this machine
+// TestAddressIsCheckedAfterResolving has names resolve to a metadata address by way of the dialer: no resolver of this machine
 // is asked.
-func TestThreat17AddressIsCheckedAfterResolving(t *testing.T) {
+func TestAddressIsCheckedAfterResolving(t *testing.T) {
 	metadata := &net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}
 	place, hits := server(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, keysNamed("k1")) })
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -153,8 +158,8 @@ func TestThreat17AddressIsCheckedAfterResolving(t *testing.T) {
 	})
 }
 
-// TestThreat17OurDialerRefusesBeforeConnecting uses a proxy's address, which nothing but the dialer looks at.
-func TestThreat17OurDialerRefusesBeforeConnecting(t *testing.T) {
+// TestOurDialerRefusesBeforeConnecting uses a proxy's address, which nothing but the dialer looks at.
+func TestOurDialerRefusesBeforeConnecting(t *testing.T) {
 	for _, proxy := range []string{"http://169.254.169.254:3128", "http://[fe80::1%25lo]:3128", "http://[::ffff:100.100.100.200]:3128"} {
 		for _, transport := range []*http.Transport{{}, http.DefaultTransport.(*http.Transport)} {
 			transport = transport.Clone()

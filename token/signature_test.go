@@ -13,6 +13,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -391,6 +392,17 @@ func TestAKeySourceThatFailsLeavesTheTokenUndecided(t *testing.T) {
 	raw := signed(with("exp", `1`))
 	c, err := v.Verify(t.Context(), raw)
 	requireRefused(t, c, err, token.ReasonExpired, raw)
+}
+
+// A key source that verifies tokens itself, to fetch its keys, may fail by an error of this package.
+func TestAKeySourceHasNoSayOnTheToken(t *testing.T) {
+	source := &keys{find: func(string, string) ([]crypto.PublicKey, error) {
+		return nil, fmt.Errorf("its own token: %w", &token.Error{Reason: token.ReasonExpired})
+	}}
+	_, err := verifier(t, source, plain()).Verify(t.Context(), signed())
+	require.Error(t, err)
+	require.NotErrorIs(t, err, token.ErrRefused)
+	require.Equal(t, token.ReasonUndecided, token.ReasonOf(err))
 }
 
 func TestKeysThatComeWithAnErrorAreNotUsed(t *testing.T) {

@@ -135,6 +135,9 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have
 func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) error {
 	h := msg.Header()
 	keys, err := v.keys.PublicKeys(ctx, h.KeyID, h.Algorithm)
+	if errors.Is(err, ErrRefused) { // a key source has no say on the token
+		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
+	}
 	if err != nil {
 		return fmt.Errorf("token: undecided: no keys: %w", err)
 	}
