@@ -29,7 +29,8 @@ func dropUpgrade(out *http.Request) {
 }
 
 var hearsay = []string{
-	"forwarded", "x_real_ip", "x_original_url", "x_rewrite_url",
+	"forwarded", "x_real_ip", "true_client_ip", "x_original_url", "x_original_uri", "x_original_method", "x_rewrite_url",
+	"x_envoy_original_path",
 	"x_http_method", "x_http_method_override", "x_method_override",
 }
 

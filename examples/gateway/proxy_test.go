@@ -88,7 +88,8 @@ func TestHearsayNeverArrives(t *testing.T) {
 	for _, line := range []string{
 		"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil.test", "X-Forwarded-Proto: gopher", "X-Forwarded-Uri: /evil", "X-Forwarded-Prefix: /evil",
 		"X-Forwarded-Port: 666", "X_Forwarded_For: 6.6.6.6", "x.forwarded.for: 6.6.6.6", "Forwarded: for=6.6.6.6", "X-Real-IP: 6.6.6.6",
-		"X-Original-URL: /evil", "X-Rewrite-URL: /evil", "X-HTTP-Method-Override: EVIL", "X-HTTP-Method: EVIL", "X-Method-Override: EVIL",
+		"X-Original-URL: /evil", "X-Rewrite-URL: /evil", "X-Original-URI: /evil",
+		"X-Original-Method: EVIL", "X-Envoy-Original-Path: /evil", "True-Client-IP: 6.6.6.6", "X-HTTP-Method-Override: EVIL", "X-HTTP-Method: EVIL", "X-Method-Override: EVIL",
 		"Connection: X-Forwarded-For\r\nX-Forwarded-For: 6.6.6.6",
 	} {
 		t.Run(line, func(t *testing.T) {
