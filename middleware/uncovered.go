@@ -11,7 +11,8 @@ import (
 // A pattern is a path, with or without a method and a blank before it, in the syntax of net/http, chi or gorilla/mux; a host
 // before the path is ignored. No method means all methods, those that nobody has heard of included. A variable counts as a
 // whole segment, whatever its expression says, and as any number of segments if the expression can match a slash; so does a
-// segment of which only a part is variable, such as {name}.json. A final slash or * covers everything below: write
+// segment of which only a part is variable, such as {name}.json. A final {$} is net/http's, the path that ends in this slash,
+// and no variable. A final slash or * covers everything below: write
 // "/static*" for gorilla's PathPrefix("/static"), whose template is just "/static". Where that reads more into a pattern
 // than its router does, Uncovered lists too much, never too little. What it cannot read is listed.
 //

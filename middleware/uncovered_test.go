@@ -103,8 +103,11 @@ func TestUncoveredKeepsTheOrder(t *testing.T) {
 }
 
 // readings are the paths that a pattern means in gorilla/mux and chi: as expressions, put together by brute force. It is nil for
-// what neither takes.
+// what neither takes, and for a final {$}, which is net/http's: the variable of that name in the others is not to be had.
 func readings(pattern string) []*regexp.Regexp {
+	if strings.HasSuffix(pattern, "/{$}") {
+		return nil
+	}
 	var gorilla, chi strings.Builder
 	for rest := pattern; rest != ""; {
 		if rest == "*" { // chi, at the end only
@@ -157,6 +160,7 @@ func FuzzUncovered(f *testing.F) {
 		{"/x", "/x"},
 		{"/{a:x?}/y", "/x/y"},
 		{"/x/{a...}", "/x/y"},
+		{"/z/{$}", "/z/y"},
 	} {
 		f.Add(s[0], s[1])
 	}
