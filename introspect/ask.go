@@ -76,12 +76,12 @@ func (a *asker) call(ctx context.Context, tok string) (answer, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusBadRequest {
-		return a.readRejection(resp)
+		return a.readRejection(ctx, resp)
 	}
 	if err := acceptable(resp); err != nil {
 		return answer{}, err
 	}
-	body, err := readBody(resp)
+	body, err := readBody(ctx, resp)
 	if err != nil {
 		return answer{}, err
 	}
@@ -128,8 +128,21 @@ func acceptable(resp *http.Response) error {
 	return nil
 }
 
-func readBody(resp *http.Response) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+// until ends the reading of a body with ctx, whatever the caller's RoundTripper makes of it.
+type until struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r until) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+func readBody(ctx context.Context, resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(until{ctx, resp.Body}, maxAnswer+1))
 	switch {
 	case err != nil:
 		return nil, transportFailure(err)
@@ -166,8 +179,8 @@ func (a *asker) read(ctx context.Context, contentType string, body []byte) (answ
 
 // readRejection tells a 400 about this very token, such as oidc-provider's unsupported_token_type for a JWT, from one about
 // ourselves, which RFC 6749 section 5.2 allows instead of a 401.
-func (a *asker) readRejection(resp *http.Response) (answer, error) {
-	body, err := readBody(resp)
+func (a *asker) readRejection(ctx context.Context, resp *http.Response) (answer, error) {
+	body, err := readBody(ctx, resp)
 	if f, ok := errors.AsType[*failure](err); ok && !f.well {
 		return answer{}, err
 	}
