@@ -137,7 +137,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 // verified reads an assertion by go-jose, which did not make it.
 func verified(t *testing.T, raw, alg string, key crypto.PublicKey) map[string]any {
 	t.Helper()
-	s, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	s, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	require.NoError(t, err)
 	require.Equal(t, "k1", s.Signatures[0].Header.KeyID)
 	payload, err := s.Verify(key)

@@ -198,3 +198,19 @@ func atOnce(word string) finding { return finding{word, 0} }
 
 // landing stands at the end of a bubble, which then fails if a goroutine outlives the timeouts of the call that it belongs to.
 func landing() { time.Sleep(10 * time.Second) }
+
+// newQuiet is an endpoint that keeps no record of what it was asked.
+type quiet struct{ body string }
+
+func newQuiet(body string) quiet { return quiet{body} }
+
+func (q quiet) RoundTrip(r *http.Request) (*http.Response, error) {
+	return answer(r, 200, http.Header{"Content-Type": {"application/json"}}, q.body), nil
+}
+
+func (q quiet) client(tb testing.TB) *introspect.Client {
+	tb.Helper()
+	c, err := introspect.New(config(), &introspect.Options{HTTPClient: &http.Client{Transport: q}})
+	require.NoError(tb, err)
+	return c
+}

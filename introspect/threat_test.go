@@ -240,7 +240,8 @@ func deaf(r *http.Request, _ url.Values) (*http.Response, error) {
 func TestThreat22TheKeyIsKeyedAndFoldsInWhomWeAsk(t *testing.T) {
 	u := serving(active())
 	base := u.client(t)
-	require.Equal(t, base.Key(tokenA), base.Key(tokenA))
+	first, again := base.Key(tokenA), base.Key(tokenA)
+	require.Equal(t, first, again)
 	require.NotEqual(t, base.Key(tokenA), base.Key(tokenB))
 	require.NotEqual(t, base.Key(tokenA), u.client(t).Key(tokenA), "each process has a secret of its own")
 
@@ -274,8 +275,8 @@ func TestThreat22TheKeyIsKeyedAndFoldsInWhomWeAsk(t *testing.T) {
 		require.Empty(t, seen[k], "%s is taken for %s", name, seen[k])
 		seen[k] = name
 	}
-	again := shared(func(*introspect.Config, *introspect.Options) {})
-	require.Equal(t, "the base", seen[again.Key(tokenA)], "gateways that share a secret and a configuration share keys")
+	twin := shared(func(*introspect.Config, *introspect.Options) {})
+	require.Equal(t, "the base", seen[twin.Key(tokenA)], "gateways that share a secret and a configuration share keys")
 }
 
 func TestThreat22FactsAreRememberedAndVerdictsAreNot(t *testing.T) {

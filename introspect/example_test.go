@@ -1,0 +1,104 @@
+package introspect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/perimeter-go/perimeter/introspect"
+)
+
+// authorizationServer stands for an issuer that knows two tokens.
+func authorizationServer() *httptest.Server {
+	answers := map[string]string{
+		"mF_9.B5f-4.1JqM": `{"active":true,"sub":"alice","client_id":"shop","scope":"orders:read","aud":"orders-api"}`,
+		"for-billing":     `{"active":true,"sub":"alice","aud":"billing-api"}`,
+	}
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, secret, ok := r.BasicAuth(); !ok || id != "gateway" || secret != "correct+horse" { // form-encoded
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		answer, ok := answers[r.PostFormValue("token")]
+		if !ok {
+			answer = `{"active":false}`
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, answer)
+	}))
+}
+
+// A resource server asks the issuer about opaque tokens.
+func Example() {
+	issuer := authorizationServer()
+	defer issuer.Close()
+
+	client, err := introspect.New(introspect.Config{
+		Endpoint: issuer.URL,
+		Auth: introspect.Auth{
+			Method:   "client_secret_basic",
+			ClientID: "gateway",
+			Secret:   func(context.Context) (string, error) { return "correct horse", nil }, // from wherever secrets are kept
+		},
+		Issuer:    "https://id.example.com",
+		Audiences: []string{"orders-api"},
+	}, &introspect.Options{InsecureAllowHTTP: true}) // the stand-in has no certificate
+	if err != nil {
+		log.Panic(err)
+	}
+
+	for _, tok := range []string{"mF_9.B5f-4.1JqM", "for-billing", "revoked"} {
+		result, err := client.Introspect(context.Background(), tok)
+		switch {
+		case errors.Is(err, introspect.ErrRefused):
+			fmt.Println("401", introspect.ReasonOf(err))
+		case err != nil:
+			fmt.Println("503") // the issuer did not tell: the token may be as good as ever
+		default:
+			fmt.Println("200", result.Subject(), result.Scopes())
+		}
+	}
+	// Output:
+	// 200 alice orders:read
+	// 401 audience
+	// 401 inactive
+}
+
+// A logout makes the next request ask again.
+func ExampleClient_Forget() {
+	active := true
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"active":%v,"aud":"orders-api"}`, active)
+	}))
+	defer issuer.Close()
+	client, err := introspect.New(introspect.Config{
+		Endpoint:  issuer.URL,
+		Auth:      introspect.Auth{Method: "bearer", Secret: func(context.Context) (string, error) { return "our-own-token", nil }},
+		Issuer:    "https://id.example.com",
+		Audiences: []string{"orders-api"},
+	}, &introspect.Options{InsecureAllowHTTP: true, TTL: time.Minute})
+	if err != nil {
+		log.Panic(err)
+	}
+
+	ctx := context.Background()
+	_, err = client.Introspect(ctx, "2YotnFZFEjr1zCsicMWpAA")
+	fmt.Println(err)
+	active = false // the token is revoked
+	_, err = client.Introspect(ctx, "2YotnFZFEjr1zCsicMWpAA")
+	fmt.Println(err)
+	fmt.Println(client.Forget(ctx, "2YotnFZFEjr1zCsicMWpAA"))
+	_, err = client.Introspect(ctx, "2YotnFZFEjr1zCsicMWpAA")
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// <nil>
+	// <nil>
+	// introspect: refused: inactive (active)
+}
