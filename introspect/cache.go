@@ -53,11 +53,13 @@ func newCache(maxActive, maxOthers, maxBytes int) *cache {
 func (c *cache) fresh(k key, now time.Time) *entry {
 	c.mu.RLock()
 	e := c.active.index[k]
-	if e == nil || !e.fresh(now) {
+	ok := e != nil && e.fresh(now)
+	if !ok {
 		e = c.others.index[k]
+		ok = e != nil && e.fresh(now)
 	}
 	c.mu.RUnlock()
-	if e == nil || !e.fresh(now) {
+	if !ok {
 		return nil
 	}
 	if !e.used.Load() {

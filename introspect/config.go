@@ -71,9 +71,9 @@ type Options struct {
 	StaleIfError time.Duration
 
 	// Verify asks for signed answers (RFC 9701): it returns the payload of a JWT that the issuer has signed, or an error if it is
-	// not that. The method Verify of a token.Verifier does it, with the policy Type "token-introspection+jwt", a MaxAge, and
-	// Auth.ClientID as the audience. An answer that is not signed is then undecided. The header's typ and the payload's iss and aud
-	// are checked here as well.
+	// not that. A token.Verifier does it in one line, as the example shows, with the policy Type "token-introspection+jwt", a MaxAge,
+	// and Auth.ClientID as the audience. An answer that is not signed is then undecided. The header's typ and the payload's iss and
+	// aud are checked here as well; no exp is expected.
 	Verify func(ctx context.Context, jwt string) (payload []byte, err error)
 
 	// Store shares answers among gateways of one configuration. Its values are encrypted and authenticated under keys derived from StoreKey,

@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"time"
 
+	"github.com/perimeter-go/perimeter/internal/localissuer"
 	"github.com/perimeter-go/perimeter/introspect"
+	"github.com/perimeter-go/perimeter/token"
 )
 
 // authorizationServer stands for an issuer that knows two tokens.
@@ -67,6 +69,45 @@ func Example() {
 	// 200 alice orders:read
 	// 401 audience
 	// 401 inactive
+}
+
+// Answers are asked for in signed form (RFC 9701), and a token.Verifier tells whether the issuer has signed them.
+func ExampleOptions_signedAnswers() {
+	keys := localissuer.New("https://id.example.com") // stands for the authorization server, and for a jwks.Cache of its keys
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		payload := fmt.Sprintf(`{"iss":"https://id.example.com","aud":"gateway","iat":%d,"token_introspection":{"active":true,"sub":"alice","aud":"orders-api"}}`, time.Now().Unix())
+		w.Header().Set("Content-Type", "application/token-introspection+jwt")
+		_, _ = io.WriteString(w, keys.Sign("ES256", map[string]any{"typ": "token-introspection+jwt"}, []byte(payload)))
+	}))
+	defer endpoint.Close()
+
+	verifier, err := token.NewVerifier(keys, token.Policy{
+		Issuer:    "https://id.example.com",
+		Audiences: []string{"gateway"}, // Auth.ClientID: the answer is for us
+		Type:      "token-introspection+jwt",
+		MaxAge:    time.Minute,
+	}, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	client, err := introspect.New(introspect.Config{
+		Endpoint:  endpoint.URL,
+		Auth:      introspect.Auth{Method: "client_secret_basic", ClientID: "gateway", Secret: func(context.Context) (string, error) { return "correct horse", nil }},
+		Issuer:    "https://id.example.com",
+		Audiences: []string{"orders-api"},
+	}, &introspect.Options{
+		InsecureAllowHTTP: true, // the stand-in has no certificate
+		Verify: func(ctx context.Context, jwt string) ([]byte, error) {
+			claims, err := verifier.Verify(ctx, jwt)
+			return claims.Payload(), err
+		},
+	})
+	if err != nil {
+		log.Panic(err)
+	}
+	result, err := client.Introspect(context.Background(), "2YotnFZFEjr1zCsicMWpAA")
+	fmt.Println(result.Subject(), err)
+	// Output: alice <nil>
 }
 
 // A logout makes the next request ask again.

@@ -148,7 +148,7 @@ func (s *settings) check(r *Result, now time.Time) error {
 	if !r.expiry.IsZero() && !now.Before(r.expiry) {
 		return errExpired
 	}
-	if now.Add(s.leeway).Before(r.notBefore) {
+	if !r.notBefore.IsZero() && now.Add(s.leeway).Before(r.notBefore) {
 		return errNotYetValid
 	}
 	return nil
