@@ -1,0 +1,309 @@
+package introspect_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/introspect"
+)
+
+func TestAnActiveTokenIsRememberedForItsTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		c := u.client(t)
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		u.serve(inactive)
+		time.Sleep(30*time.Second - time.Nanosecond)
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		require.Equal(t, 1, u.calls())
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), c, tokenA), "a revocation is seen within the TTL")
+		require.Equal(t, 2, u.calls())
+	})
+}
+
+func TestTheTTLCountsFromTheBeginningOfTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		u.delay = 4 * time.Second
+		c := u.client(t)
+		require.Equal(t, finding{"active", 4 * time.Second}, ask(t.Context(), c, tokenA))
+		time.Sleep(26*time.Second - time.Nanosecond)
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, finding{"active", 4 * time.Second}, ask(t.Context(), c, tokenA))
+	})
+}
+
+func TestAnInactiveTokenIsRememberedForItsOwnTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(inactive)
+		c := u.client(t)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), c, tokenA))
+		u.serve(active())
+		time.Sleep(5*time.Second - time.Nanosecond)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), c, tokenA))
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		require.Equal(t, 2, u.calls())
+		good, others := c.Remembered()
+		require.Equal(t, []int{1, 0}, []int{good, others}, "one entry for a token")
+	})
+}
+
+func TestTheTTLsCanBeSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		u.bodies[tokenB] = inactive
+		c := u.client(t, options(func(o *introspect.Options) { o.TTL, o.NegativeTTL = 3*time.Second, time.Second }))
+		for range 2 {
+			ask(t.Context(), c, tokenA)
+			ask(t.Context(), c, tokenB)
+		}
+		require.Equal(t, 2, u.calls())
+		time.Sleep(time.Second)
+		ask(t.Context(), c, tokenA)
+		ask(t.Context(), c, tokenB)
+		require.Equal(t, 3, u.calls())
+		time.Sleep(2 * time.Second)
+		ask(t.Context(), c, tokenA)
+		require.Equal(t, 4, u.calls())
+	})
+}
+
+func TestTheCacheIsBoundedInEntriesAndKeepsWhatIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		c := u.client(t, options(func(o *introspect.Options) { o.MaxActive = 100 }))
+		for i := range 1_000 {
+			require.Equal(t, atOnce("active"), ask(t.Context(), c, fmt.Sprint("t", i)))
+			require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		}
+		good, _ := c.Remembered()
+		require.Equal(t, 100, good)
+		require.Equal(t, 1_001, u.calls(), "what is used again and again stays")
+	})
+}
+
+func TestTheCacheIsBoundedInBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = introspect.MaxAnswer
+		big := active(`"x":"` + strings.Repeat("y", most/10) + `"`)
+		u := serving(big)
+		c := u.client(t, options(func(o *introspect.Options) { o.MaxBytes = most }))
+		for i := range 100 {
+			require.Equal(t, atOnce("active"), ask(t.Context(), c, fmt.Sprint("t", i)))
+			require.LessOrEqual(t, c.Bytes(), most)
+		}
+		good, _ := c.Remembered()
+		require.Equal(t, most/len(big), good)
+		u.serve(strings.Replace(big, audience, "https://other.test", 1))
+		for i := range 1_000 {
+			require.Equal(t, atOnce("audience"), ask(t.Context(), c, fmt.Sprint("u", i)))
+			require.LessOrEqual(t, c.Bytes(), 2*most)
+		}
+	})
+}
+
+func TestWhatIsOverDoesNotStayForWantOfPressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		c := u.client(t)
+		for i := range 500 {
+			ask(t.Context(), c, fmt.Sprint("t", i))
+		}
+		time.Sleep(30 * time.Second)
+		for i := range 500 {
+			ask(t.Context(), c, fmt.Sprint("u", i))
+		}
+		good, _ := c.Remembered()
+		require.LessOrEqual(t, good, 520)
+	})
+}
+
+// Whatever happens, the cache says no more than a map with times would, and keeps its bounds.
+func TestTheCacheAgreesWithAModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		u := serving(active())
+		c := u.client(t, options(func(o *introspect.Options) { o.MaxActive, o.MaxInactive = 8, 4 }))
+		word, since := map[string]string{}, map[string]time.Time{}
+		ttl := map[string]time.Duration{"active": 30 * time.Second, "inactive": 5 * time.Second, "undecided": 5 * time.Second}
+		for range 5_000 {
+			tok := fmt.Sprint("t", r.IntN(20))
+			switch r.IntN(10) {
+			case 0:
+				time.Sleep(time.Duration(r.IntN(4000)) * time.Millisecond)
+			case 1:
+				require.NoError(t, c.Forget(t.Context(), tok))
+				delete(since, tok)
+			default:
+				next := []string{"active", "inactive", "undecided"}[r.IntN(3)]
+				u.set(func(u *endpoint) {
+					u.status, u.body = 200, map[string]string{"active": active(), "inactive": inactive}[next]
+					if next == "undecided" {
+						u.status = 400
+					}
+				})
+				before := u.calls()
+				got := ask(t.Context(), c, tok).word
+				if u.calls() == before {
+					require.Equal(t, word[tok], got)
+					require.Less(t, time.Since(since[tok]), ttl[got])
+				} else {
+					require.Equal(t, next, got)
+					word[tok], since[tok] = got, time.Now()
+				}
+			}
+			good, others := c.Remembered()
+			require.LessOrEqual(t, good, 8)
+			require.LessOrEqual(t, others, 4)
+		}
+	})
+}
+
+func TestForgetMakesTheNextCallerAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		c := u.client(t)
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenB))
+		require.NoError(t, c.Forget(t.Context(), tokenA))
+		require.NoError(t, c.Forget(t.Context(), "unknown"))
+		u.serve(inactive)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), c, tokenA))
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenB))
+	})
+}
+
+func TestWhatWasAskedBeforeForgetIsNotBelievedAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		u.delay = time.Second
+		said := []string{active(), inactive}
+		u.respond = func(r *http.Request, _ url.Values) (*http.Response, error) {
+			body := said[0]
+			said = said[1:]
+			return answer(r, 200, u.header, body), nil
+		}
+		c := u.client(t)
+		k := newCrowd()
+		k.ask(t.Context(), c, 3, same(tokenA))
+		synctest.Wait()
+		require.NoError(t, c.Forget(t.Context(), tokenA))
+		require.Equal(t, map[finding]int{{"inactive", 2 * time.Second}: 3}, k.findings())
+		require.Equal(t, 2, u.calls())
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), c, tokenA))
+	})
+}
+
+func TestForgettingAgainAndAgainEndsUndecided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		u.delay = time.Second
+		c := u.client(t)
+		k := newCrowd()
+		k.ask(t.Context(), c, 1, same(tokenA))
+		for range 5 {
+			time.Sleep(500 * time.Millisecond)
+			require.NoError(t, c.Forget(t.Context(), tokenA))
+		}
+		require.Equal(t, map[finding]int{{"undecided", 2 * time.Second}: 1}, k.findings())
+	})
+}
+
+func TestStaleIfError(t *testing.T) {
+	const grace = time.Minute
+	type step struct {
+		after time.Duration
+		do    func(*endpoint)
+		want  string
+	}
+	fails := func(status int) func(*endpoint) { return func(u *endpoint) { u.status = status } }
+	hangs := func(u *endpoint) { u.hang = true }
+	for name, row := range map[string]struct {
+		off   bool
+		body  func() string
+		steps []step
+	}{
+		"a 5xx, to the end of the grace": {steps: []step{
+			{30 * time.Second, fails(503), "active"}, {59 * time.Second, nil, "active"}, {time.Second, nil, "undecided"},
+		}},
+		"a transport error":                {steps: []step{{30 * time.Second, func(u *endpoint) { u.err = errors.New(secret) }, "active"}}},
+		"a hang":                           {steps: []step{{30 * time.Second, hangs, "active"}}},
+		"without the option":               {off: true, steps: []step{{30 * time.Second, fails(503), "undecided"}}},
+		"a 429 is no outage":               {steps: []step{{30 * time.Second, fails(429), "undecided"}}},
+		"a 401 is our own fault":           {steps: []step{{30 * time.Second, fails(401), "undecided"}}},
+		"a 400 is a word about the token":  {steps: []step{{30 * time.Second, fails(400), "undecided"}, {5 * time.Second, fails(503), "undecided"}}},
+		"a redirect":                       {steps: []step{{30 * time.Second, fails(302), "undecided"}}},
+		"a strange answer":                 {steps: []step{{30 * time.Second, func(u *endpoint) { u.body = `{}` }, "undecided"}}},
+		"never over active:false":          {steps: []step{{30 * time.Second, func(u *endpoint) { u.body = inactive }, "inactive"}, {6 * time.Second, fails(503), "undecided"}}},
+		"never over another audience":      {steps: []step{{30 * time.Second, func(u *endpoint) { u.body = `{"active":true}` }, "audience"}, {6 * time.Second, fails(503), "undecided"}}},
+		"never past exp":                   {body: func() string { return active(expiring(40 * time.Second)) }, steps: []step{{39 * time.Second, fails(503), "active"}, {time.Second, nil, "undecided"}}},
+		"an answer ends it, and begins it": {steps: []step{{30 * time.Second, fails(503), "active"}, {time.Second, fails(200), "active"}, {85 * time.Second, fails(503), "active"}}},
+		"while calls are paused": {steps: []step{
+			{30 * time.Second, fails(503), "active"}, {0, nil, "active"}, {0, nil, "active"}, {0, nil, "active"}, {0, nil, "active"}, {0, nil, "active"}, {0, nil, "active"},
+		}},
+		"while calls are paused for our fault": {steps: []step{
+			{30 * time.Second, fails(401), "undecided"}, {0, nil, "undecided"}, {0, nil, "undecided"}, {0, nil, "undecided"}, {0, nil, "undecided"}, {0, fails(503), "undecided"},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
+				body := active()
+				if row.body != nil {
+					body = row.body()
+				}
+				u := serving(body)
+				c := u.client(t, options(func(o *introspect.Options) {
+					if !row.off {
+						o.StaleIfError = grace
+					}
+				}))
+				require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+				for i, s := range row.steps {
+					time.Sleep(s.after)
+					if s.do != nil {
+						u.set(s.do)
+					}
+					require.Equal(t, s.want, ask(t.Context(), c, tokenA).word, "step %d", i+1)
+				}
+				require.Equal(t, "undecided", ask(t.Context(), c, "never-seen").word, "what was never known does not become so")
+			})
+		})
+	}
+}
+
+func TestForgetEndsWhatMayStandIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active())
+		c := u.client(t, options(func(o *introspect.Options) { o.StaleIfError = time.Hour }))
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+		require.NoError(t, c.Forget(t.Context(), tokenA))
+		u.fail(503)
+		require.Equal(t, atOnce("undecided"), ask(t.Context(), c, tokenA))
+	})
+}
+
+func TestStaleIsJudgedLikeAnyOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving(active(`"cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}`))
+		c := u.client(t, options(func(o *introspect.Options) { o.StaleIfError = time.Hour }))
+		proof := introspect.Proof{Method: "jkt", Thumbprint: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA, proof))
+		time.Sleep(time.Minute)
+		u.fail(503)
+		require.Equal(t, atOnce("proof"), ask(t.Context(), c, tokenA))
+		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA, proof))
+	})
+}
