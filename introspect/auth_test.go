@@ -34,7 +34,7 @@ func authenticating(a introspect.Auth) func(*introspect.Config, *introspect.Opti
 	return func(c *introspect.Config, _ *introspect.Options) { c.Auth = a }
 }
 
-func TestThreat23CredentialsAreFormEncodedBeforeBasic(t *testing.T) {
+func TestCredentialsAreFormEncodedBeforeBasic(t *testing.T) {
 	for name, row := range map[string]struct{ id, secret, want string }{
 		"plain":            {"gateway", "secret", "gateway:secret"},
 		"a colon in each":  {"urn:gateway", "a:b", "urn%3Agateway:a%3Ab"},

@@ -240,7 +240,7 @@ func (m *memory) set(change func(*memory)) {
 	change(m)
 }
 
-func TestThreat25AValueThatWasTamperedWithIsAMissAndCounted(t *testing.T) {
+func TestAValueThatWasTamperedWithIsAMissAndCounted(t *testing.T) {
 	for name, tamper := range map[string]func(m *memory, key, other string){
 		"one bit, anywhere": nil, // below, for every byte
 		"cut short": func(m *memory, k, _ string) {
@@ -331,7 +331,7 @@ func TestGatewaysThatDifferShareNothing(t *testing.T) {
 	require.Equal(t, 2, u.calls())
 }
 
-func TestThreat25AStoreThatIsDownOrSlowIsDoneWithout(t *testing.T) {
+func TestAStoreThatIsDownOrSlowIsDoneWithout(t *testing.T) {
 	for name, row := range map[string]struct {
 		trouble func(*memory)
 		most    time.Duration // for one token

@@ -30,7 +30,7 @@ func says(t *testing.T, body string, edit ...func(*introspect.Config, *introspec
 	return first, u.calls()
 }
 
-func TestThreat19OnlyTheLiteralActiveTrueIsActive(t *testing.T) {
+func TestOnlyTheLiteralActiveTrueIsActive(t *testing.T) {
 	for name, row := range map[string]struct {
 		body, want string
 	}{
@@ -88,7 +88,7 @@ func TestThreat19OnlyTheLiteralActiveTrueIsActive(t *testing.T) {
 	}
 }
 
-func TestThreat20ActiveIsNotEnough(t *testing.T) {
+func TestActiveIsNotEnough(t *testing.T) {
 	anyAudience := func(c *introspect.Config, _ *introspect.Options) { c.Audiences, c.InsecureAnyAudience = nil, true }
 	for name, row := range map[string]struct {
 		body func() string
@@ -143,7 +143,7 @@ func TestThreat20ActiveIsNotEnough(t *testing.T) {
 	}
 }
 
-func TestThreat21WhatIsNoAnswerIsUndecidedAndNotRemembered(t *testing.T) {
+func TestWhatIsNoAnswerIsUndecidedAndNotRemembered(t *testing.T) {
 	good := active()
 	header := func(status int, h http.Header, body string) func(*endpoint) {
 		return func(u *endpoint) { u.status, u.header, u.body = status, h, body }
@@ -237,7 +237,7 @@ func deaf(r *http.Request, _ url.Values) (*http.Response, error) {
 	return answer(r, 200, http.Header{"Content-Type": {"application/json"}}, active()), nil
 }
 
-func TestThreat22TheKeyIsKeyedAndFoldsInWhomWeAsk(t *testing.T) {
+func TestTheKeyIsKeyedAndFoldsInWhomWeAsk(t *testing.T) {
 	u := serving(active())
 	base := u.client(t)
 	first, again := base.Key(tokenA), base.Key(tokenA)
@@ -279,7 +279,7 @@ func TestThreat22TheKeyIsKeyedAndFoldsInWhomWeAsk(t *testing.T) {
 	require.Equal(t, "the base", seen[twin.Key(tokenA)], "gateways that share a secret and a configuration share keys")
 }
 
-func TestThreat22FactsAreRememberedAndVerdictsAreNot(t *testing.T) {
+func TestFactsAreRememberedAndVerdictsAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := serving(active(`"cnf":{"x5t#S256":"A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"}`))
 		c := u.client(t)
@@ -299,7 +299,7 @@ func TestThreat22FactsAreRememberedAndVerdictsAreNot(t *testing.T) {
 	})
 }
 
-func TestThreat22TheTTLIsNeverPastExp(t *testing.T) {
+func TestTheTTLIsNeverPastExp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := serving(active(expiring(10 * time.Second)))
 		c := u.client(t, options(func(o *introspect.Options) { o.StaleIfError = time.Hour }))
@@ -314,7 +314,7 @@ func TestThreat22TheTTLIsNeverPastExp(t *testing.T) {
 	})
 }
 
-func TestThreat23TheTokenIsInTheBodyAndNowhereElse(t *testing.T) {
+func TestTheTokenIsInTheBodyAndNowhereElse(t *testing.T) {
 	u := serving(active())
 	require.Equal(t, "active", ask(t.Context(), u.client(t), tokenA).word)
 	r, form := u.lastRequest()
@@ -327,7 +327,7 @@ func TestThreat23TheTokenIsInTheBodyAndNowhereElse(t *testing.T) {
 	}
 }
 
-func TestThreat24WhatLooksLikeAJWTIsAskedAboutAllTheSame(t *testing.T) {
+func TestWhatLooksLikeAJWTIsAskedAboutAllTheSame(t *testing.T) {
 	for name, tok := range map[string]string{
 		"zitadel's JWE":       "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a.b.c.d",
 		"Hydra's one dot":     "ory_at_yWa-MLo.F1a3uFo",
@@ -359,7 +359,7 @@ func TestThreat24WhatLooksLikeAJWTIsAskedAboutAllTheSame(t *testing.T) {
 	}
 }
 
-func TestThreat25AFloodOfGarbageNeitherGrowsMemoryNorEvictsTheGood(t *testing.T) {
+func TestAFloodOfGarbageNeitherGrowsMemoryNorEvictsTheGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := serving(inactive)
 		u.bodies[tokenA], u.bodies[tokenB] = active(), `{"active":true,"aud":"https://other.test"}`
@@ -377,7 +377,7 @@ func TestThreat25AFloodOfGarbageNeitherGrowsMemoryNorEvictsTheGood(t *testing.T)
 	})
 }
 
-func TestThreat25OneClientsGarbageLeavesOthersTheirSlots(t *testing.T) {
+func TestOneClientsGarbageLeavesOthersTheirSlots(t *testing.T) {
 	evil, honest := netip.MustParseAddr("2001:db8:bad::1"), netip.MustParseAddr("192.0.2.1")
 	for name, said := range map[string]bool{"the caller says who it is": true, "nobody says": false} {
 		t.Run(name, func(t *testing.T) {
@@ -422,7 +422,7 @@ func TestThreat25OneClientsGarbageLeavesOthersTheirSlots(t *testing.T) {
 	}
 }
 
-func TestThreat25A400AboutOneTokenIsNoAmplifier(t *testing.T) {
+func TestA400AboutOneTokenIsNoAmplifier(t *testing.T) {
 	for name, text := range map[string]string{
 		"oidc-provider about a JWT": `{"error":"unsupported_token_type","error_description":"Structured JWT Tokens cannot be introspected"}`,
 		"an invalid request":        `{"error":"invalid_request"}`,
