@@ -35,14 +35,16 @@ func FuzzParse(f *testing.F) {
 			require.Nil(t, s)
 			return
 		}
-		var raw struct{ Keys []json.RawMessage }
-		require.NoError(t, json.Unmarshal(document, &raw))
+		var members map[string]json.RawMessage // in exact case
+		require.NoError(t, json.Unmarshal(document, &members))
+		var entries []json.RawMessage
+		require.NoError(t, json.Unmarshal(members["keys"], &entries))
 		skipped := 0
 		for _, n := range s.Skipped() {
 			skipped += n
 		}
 		require.Positive(t, s.Len())
-		require.Len(t, raw.Keys, s.Len()+skipped)
+		require.Len(t, entries, s.Len()+skipped)
 
 		for _, kid := range append(s.KeyIDs(), "") {
 			found := 0
@@ -50,7 +52,7 @@ func FuzzParse(f *testing.F) {
 				for _, k := range lookUp(t, s, kid, alg) {
 					found++
 					requireUsable(t, k, alg)
-					require.True(t, slices.ContainsFunc(raw.Keys, func(entry json.RawMessage) bool { return names(entry, kid, alg, k) }),
+					require.True(t, slices.ContainsFunc(entries, func(entry json.RawMessage) bool { return names(entry, kid, alg, k) }),
 						"go-jose finds no such entry")
 				}
 			}

@@ -104,7 +104,6 @@ func plain(data []byte) bool {
 	}
 	var stack []open
 	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
-		dec.UseNumber()
 		tok, err := dec.Token()
 		if err != nil {
 			return err == io.EOF

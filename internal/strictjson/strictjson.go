@@ -3,7 +3,8 @@
 // It exists for signed and security-relevant documents, where two readers that disagree are an attack: encoding/json
 // matches member names without regard to case, takes the last of several equal members and repairs invalid UTF-8. Here, a
 // document is one value (RFC 8259) of valid UTF-8 with nothing after it, at most MaxDepth deep, no object in it names a
-// member twice after unescaping, and no string holds half a surrogate pair. Names are compared byte by byte.
+// member twice after unescaping, no string holds half a surrogate pair, and no number is beyond a float64 (RFC 8259 section
+// 6). Names are compared byte by byte.
 //
 // Values are handed out as the raw bytes of the document: a caller decodes the members it knows by String, Strings, Number
 // and Bool, and cannot be given another type than it asked for. No error carries a part of the document.
@@ -24,6 +25,7 @@ var (
 	ErrUTF8      = errors.New("strictjson: invalid text")
 	ErrDepth     = errors.New("strictjson: nested too deep")
 	ErrDuplicate = errors.New("strictjson: a member stands twice")
+	ErrRange     = errors.New("strictjson: a number out of range")
 	ErrKind      = errors.New("strictjson: another kind of value")
 )
 

@@ -70,6 +70,8 @@ func TestObjectRefuses(t *testing.T) {
 	}{
 		{"nothing", ``, strictjson.ErrSyntax},
 		{"blanks only", " \n", strictjson.ErrSyntax},
+		{"a number that no float64 can hold", `{"a":[1e400]}`, strictjson.ErrRange},
+		{"the same without an exponent", `{"a":-1` + strings.Repeat("0", 309) + `}`, strictjson.ErrRange},
 		{"an array", `[]`, strictjson.ErrKind},
 		{"a string", `"{}"`, strictjson.ErrKind},
 		{"null", `null`, strictjson.ErrKind},

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -126,8 +127,10 @@ func (r *reader) hex4() (char rune, err error) {
 	return char, nil
 }
 
-// number follows the grammar of RFC 8259 section 6.
+// number follows the grammar of RFC 8259 section 6, and refuses what no float64 can hold: some readers would take it, others
+// not.
 func (r *reader) number() error {
+	start, exponent := r.pos, false
 	_ = r.take('-')
 	if !r.take('0') && r.digits() == 0 {
 		return ErrSyntax
@@ -136,13 +139,22 @@ func (r *reader) number() error {
 		return ErrSyntax
 	}
 	if r.take('e') || r.take('E') {
+		exponent = true
 		_ = r.take('+') || r.take('-')
 		if r.digits() == 0 {
 			return ErrSyntax
 		}
 	}
+	if exponent || r.pos-start > surelyFinite {
+		if _, err := strconv.ParseFloat(string(r.data[start:r.pos]), 64); err != nil {
+			return ErrRange
+		}
+	}
 	return nil
 }
+
+// surelyFinite is a length up to which a number without an exponent is below 1.7e308, the most that a float64 holds.
+const surelyFinite = 308
 
 func (r *reader) digits() (n int) {
 	for ; '0' <= r.peek() && r.peek() <= '9'; n++ {
