@@ -24,7 +24,8 @@ const outageMaxAge = 3 * time.Second
 func outageKeys() members { return members{"max_age": outageMaxAge.String(), "timeout": "5s"} }
 
 // requireThrough sends 100 valid requests a second while the issuer is away, and fails if one is refused or takes a second. A
-// second gateway, whose issuer is well, gets the same meanwhile: what it takes longer on a busy machine is not the outage's doing.
+// second gateway, whose issuer is well, gets the same meanwhile, and the log says how it fared: so a busy machine is told from a slow
+// gateway.
 func (g *gateway) requireThrough(t *testing.T, away time.Duration, tokens []string, takeDown func()) {
 	t.Helper()
 	const perSecond = 100
@@ -42,7 +43,8 @@ func (g *gateway) requireThrough(t *testing.T, away time.Duration, tokens []stri
 	figures := load.requireNoneRefused(t)
 	t.Logf("away for %v: keys %.1f s old (max_age %v), %d attempts failed", away, state.AgeSeconds, outageMaxAge, state.Failures)
 	t.Log("meanwhile, with an issuer that is well:")
-	require.Less(t, figures.slowest-control.requireNoneRefused(t).slowest, time.Second)
+	control.requireNoneRefused(t)
+	require.Less(t, figures.slowest, time.Second)
 	require.Greater(t, float64(figures.sent), 0.9*perSecond*away.Seconds(), "the load has not kept its pace")
 	require.Greater(t, state.AgeSeconds, (2 * outageMaxAge).Seconds(), "the keys have not become overdue")
 	require.Positive(t, state.Failures, "nobody has noticed the outage")
