@@ -12,10 +12,10 @@ type peerKey struct{}
 //
 // What a known peer has waiting or under way at once is bounded to a quarter of all there may be, so that a client that sends garbage
 // does not keep other clients' tokens from being decided. Without a peer there is no such bound. An address that is not valid
-// leaves ctx as it is.
+// leaves ctx as it is, and so does any address where ctx has a peer already: who speaks first is nearer to the client.
 func WithPeer(ctx context.Context, addr netip.Addr) context.Context {
 	p := peerOf(addr)
-	if !p.IsValid() {
+	if !p.IsValid() || peerFrom(ctx).IsValid() {
 		return ctx
 	}
 	return context.WithValue(ctx, peerKey{}, p)

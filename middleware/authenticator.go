@@ -16,7 +16,7 @@ import (
 //	ErrRefused         it was examined and is not good
 //	anything else      it could not be decided
 //
-// A nil error needs an Identity with a Subject, a ClientID or a Token. One that names nobody is taken for an undecided request,
+// A nil error needs an Identity with a Subject, a ClientID, a Token or an Introspection. One that names nobody is taken for an undecided request,
 // because it can only come from a defect. An Authenticator must be safe for concurrent use and must not change the request. A
 // panic of it passes through the guard, and the handler behind the guard does not run.
 type Authenticator interface {
@@ -74,6 +74,14 @@ func mistakeIn(a Authenticator) error {
 	}
 	if own, ok := a.(interface{ mistake() error }); ok {
 		return own.mistake()
+	}
+	return nil
+}
+
+// mistakeOf says that a part of an authenticator is nil.
+func mistakeOf(of, part string, v any) error {
+	if isNil(v) {
+		return fmt.Errorf("%s: the %s is nil", of, part)
 	}
 	return nil
 }

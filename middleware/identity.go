@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/scope"
 	"github.com/perimeter-go/perimeter/token"
 )
@@ -20,11 +21,13 @@ type Identity struct {
 	Scopes   scope.Set     // what was granted; zero: nothing
 	Expiry   time.Time     // when the credential ends; zero: it does not say
 	Token    *token.Claims // the verified claims; non-nil exactly if a JWT was verified
+
+	Introspection *introspect.Result // the issuer's answer; non-nil exactly if it was asked about the token
 }
 
 // nobody says that id names no party at all, which no working authenticator finds.
 func (id *Identity) nobody() bool {
-	return id.Subject == "" && id.ClientID == "" && id.Token == nil
+	return id.Subject == "" && id.ClientID == "" && id.Token == nil && id.Introspection == nil
 }
 
 // IdentityFrom returns the identity that the innermost guard around the caller has put into the request's context. It is false

@@ -29,10 +29,7 @@ type TokenVerifier interface {
 //
 // No proof of possession is handed to v: a token that is bound to a key or a certificate is refused.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
-	if len(from) == 0 {
-		from = []Source{fromAuthorization}
-	}
-	return &jwt{verifier: v, sources: append([]Source(nil), from...)}
+	return &jwt{verifier: v, sources: sourcesOf(from)}
 }
 
 type jwt struct {
@@ -41,24 +38,30 @@ type jwt struct {
 }
 
 func (a *jwt) Authenticate(r *http.Request) (Identity, error) {
-	raw, err := onlyOne(r, a.sources)
+	id, _, err := a.verify(r)
+	return id, err
+}
+
+// verify also returns the token itself.
+func (a *jwt) verify(r *http.Request) (id Identity, raw string, err error) {
+	raw, err = onlyOne(r, a.sources)
 	if err != nil {
-		return Identity{}, err
+		return Identity{}, "", err
 	}
 	if !isJWS(raw) {
-		return Identity{}, ErrNoCredentials
+		return Identity{}, "", ErrNoCredentials
 	}
 	claims, err := a.verifier.Verify(r.Context(), raw)
 	if errors.Is(err, token.ErrRefused) {
-		return Identity{}, refusal{err}
+		return Identity{}, "", refusal{err}
 	}
 	if err != nil {
-		return Identity{}, err
+		return Identity{}, "", err
 	}
 	if claims == nil {
-		return Identity{}, fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
+		return Identity{}, "", fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
 	}
-	return identityOf(claims), nil
+	return identityOf(claims), raw, nil
 }
 
 func identityOf(c *token.Claims) Identity {
@@ -73,15 +76,7 @@ func identityOf(c *token.Claims) Identity {
 }
 
 func (a *jwt) mistake() error {
-	if isNil(a.verifier) {
-		return errors.New("JWT: the verifier is nil")
-	}
-	for i, s := range a.sources {
-		if s == nil {
-			return fmt.Errorf("JWT: source %d is nil", i+1)
-		}
-	}
-	return nil
+	return errors.Join(mistakeOf("JWT", "verifier", a.verifier), mistakeInSources("JWT", a.sources))
 }
 
 // A refusal is a verifier's error that is also ErrRefused. Its text is the verifier's.

@@ -1,9 +1,11 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +74,24 @@ func FromCookie(name string) Source {
 		}
 		return onlyToken(values)
 	}
+}
+
+// sourcesOf copies a caller's list; an empty one means the Authorization header.
+func sourcesOf(from []Source) []Source {
+	if len(from) == 0 {
+		return []Source{fromAuthorization}
+	}
+	return slices.Clone(from)
+}
+
+func mistakeInSources(of string, sources []Source) error {
+	var errs []error
+	for i, s := range sources {
+		if s == nil {
+			errs = append(errs, fmt.Errorf("%s: source %d is nil", of, i+1))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func broken(err error) Source {

@@ -33,7 +33,7 @@ var importTable = []struct {
 	{"introspect", []string{"scope", "internal/jws", "internal/strictjson"}, []string{"token", "jwks", "middleware"}},
 	{"internal/jws", []string{jose, jose + "/", "internal/strictjson"}, []string{"net/http"}},
 	{"internal/strictjson", nil, []string{"net/http"}},
-	{"middleware", []string{"scope", "token"}, []string{"jwks"}},
+	{"middleware", []string{"scope", "token", "introspect"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},

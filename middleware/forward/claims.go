@@ -4,18 +4,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-
-	"github.com/perimeter-go/perimeter/token"
 )
 
 // A claimHeader is the header, canonical, that a claim goes into.
 type claimHeader struct{ claim, header string }
 
+// A decoder is a token's verified claims, or the issuer's answer about one.
+type decoder interface{ Decode(v any) error }
+
 // putClaims sets a header for each claim that can be written as one.
-func putClaims(h http.Header, claims []claimHeader, from *token.Claims) {
-	if from == nil {
-		return
-	}
+func putClaims(h http.Header, claims []claimHeader, from decoder) {
 	var all map[string]json.RawMessage
 	if from.Decode(&all) != nil {
 		return // not possible for verified claims; and without claims there is nothing to say

@@ -19,11 +19,13 @@ type Config struct {
 	ClientID string
 	// Scopes is set to the list of granted scopes, in the order of their bytes.
 	Scopes string
-	// Kind is set to how the identity was proved, so that one system's alice is never taken for another's: "jwt" for a verified JWT
-	// and "other" for what an authenticator outside of this module has found. It goes with the subject: where Subject is
+	// Kind is set to how the identity was proved, so that one system's alice is never taken for another's: "jwt" for a verified JWT,
+	// "opaque" for a token that the issuer was asked about instead, and "other" for what an authenticator outside of this module
+	// has found. It goes with the subject: where Subject is
 	// named and Kind is not, it is X-Identity-Kind.
 	Kind string
-	// Claims names a header for each claim of the JWT that is to be forwarded, by the claim's exact name at the top level. A string is
+	// Claims names a header for each claim of the JWT, or member of the issuer's answer about an opaque token, that is to be
+	// forwarded, by its exact name at the top level. A string is
 	// written as a value, an array of strings as a list, a number and a boolean as they are spelled in the token. For anything else there
 	// is no header: a missing claim, null, an object, an empty string or array, an array with an element that is no string or an
 	// empty one.

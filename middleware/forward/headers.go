@@ -69,8 +69,12 @@ func (h *Headers) set(header http.Header, id middleware.Identity) {
 	if h.scopes != "" {
 		put(header, h.scopes, encodeList(id.Scopes.Tokens()))
 	}
-	if len(h.claims) > 0 {
+	switch {
+	case len(h.claims) == 0:
+	case id.Token != nil:
 		putClaims(header, h.claims, id.Token)
+	case id.Introspection != nil:
+		putClaims(header, h.claims, id.Introspection)
 	}
 }
 
@@ -83,13 +87,18 @@ func put(header http.Header, name, value string) {
 
 // The values of the kind header.
 const (
-	kindJWT   = "jwt"
-	kindOther = "other"
+	kindJWT    = "jwt"
+	kindOpaque = "opaque"
+	kindOther  = "other"
 )
 
 func kindOf(id middleware.Identity) string {
-	if id.Token != nil {
+	switch {
+	case id.Token != nil:
 		return kindJWT
+	case id.Introspection != nil:
+		return kindOpaque
+	default:
+		return kindOther
 	}
-	return kindOther
 }
