@@ -70,7 +70,7 @@ func TestUsableEntries(t *testing.T) {
 			s, err := jwks.Parse([]byte(keySet(row.entry)))
 			require.NoError(t, err)
 			require.Empty(t, s.Skipped())
-			require.Equal(t, 1, s.Len())
+			require.Equal(t, 1, s.Usable())
 			kid := s.KeyIDs()[0]
 			require.Equal(t, row.want, fits(t, s, kid))
 			require.Equal(t, row.want, fits(t, s, ""), "without a kid")
@@ -162,7 +162,7 @@ func TestSameKidTwice(t *testing.T) {
 	s, err := jwks.Parse([]byte(keySet(jwk(p256(), "k"), jwk(rsa2048(), "k"), jwk(other, "k"), jwk(p256(), "k"), jwk(p256(), ""))))
 	require.NoError(t, err)
 	require.Equal(t, []string{"k"}, s.KeyIDs())
-	require.Equal(t, 5, s.Len())
+	require.Equal(t, 5, s.Usable())
 	require.Equal(t, []crypto.PublicKey{p256(), other}, lookUp(t, s, "k", "ES256"), "both that fit, none twice")
 	require.Equal(t, []crypto.PublicKey{rsa2048()}, lookUp(t, s, "k", "RS256"), "another kty under it")
 	require.Equal(t, []crypto.PublicKey{p256(), other}, lookUp(t, s, "", "ES256"))
@@ -231,7 +231,7 @@ func TestEveryRealEd25519KeyIsOnTheCurve(t *testing.T) {
 func TestTheZeroSetHasNoKey(t *testing.T) {
 	var s jwks.Set
 	require.Empty(t, fits(t, &s, ""))
-	require.Zero(t, s.Len())
+	require.Zero(t, s.Usable())
 	require.Empty(t, s.KeyIDs())
 	require.Empty(t, s.Skipped())
 }
@@ -239,7 +239,7 @@ func TestTheZeroSetHasNoKey(t *testing.T) {
 func TestANilSetHasNoKey(t *testing.T) {
 	var s *jwks.Set
 	require.Empty(t, fits(t, s, ""))
-	require.Zero(t, s.Len())
+	require.Zero(t, s.Usable())
 	require.Empty(t, s.KeyIDs())
 	require.Empty(t, s.Skipped())
 }

@@ -39,6 +39,9 @@ func WallEarlier(t time.Time, d time.Duration) time.Time {
 	return t
 }
 
+// Usable is the number of usable keys.
+func (s *Set) Usable() int { return s.get().keys }
+
 // HoldLock takes the lock that changes of state take, until release is called.
 func (c *Cache) HoldLock() (release func()) {
 	c.mu.Lock()

@@ -41,9 +41,6 @@ func (s *Set) PublicKeys(_ context.Context, kid, alg string) ([]crypto.PublicKey
 	return s.get().index[lookup{kid, alg}], nil
 }
 
-// Len is the number of usable keys.
-func (s *Set) Len() int { return s.get().keys }
-
 // KeyIDs lists the key ids of the usable keys, sorted, each once. Keys without a key id are not in it.
 func (s *Set) KeyIDs() []string { return slices.Sorted(maps.Keys(s.get().ids)) }
 

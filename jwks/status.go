@@ -61,7 +61,7 @@ func (c *Cache) Status() Status {
 		st.LastError = s.err
 	}
 	if s.set != nil {
-		st.KeyIDs, st.Keys, st.Skipped = s.set.KeyIDs(), s.set.Len(), s.set.Skipped()
+		st.KeyIDs, st.Keys, st.Skipped = s.set.KeyIDs(), s.set.keys, s.set.Skipped()
 		st.Age, st.LastSuccess = elapsed(s.asOf, now), s.asOf
 		if due := s.asOf.Add(s.fresh); due.After(s.next) {
 			st.NextAttempt = due

@@ -82,7 +82,7 @@ func TestTheAuthorizationHeader(t *testing.T) {
 			if row.values != nil {
 				r.Header["Authorization"] = row.values
 			}
-			got, err := middleware.FromAuthorization()(r)
+			got, err := middleware.FromHeader("Authorization")(r)
 			require.ErrorIs(t, err, row.err)
 			require.Equal(t, row.token, got)
 		})
@@ -162,10 +162,10 @@ func TestOtherSources(t *testing.T) {
 		{name: "an empty cookie", sources: []middleware.Source{cookie}, headers: []string{"Cookie: session="}, err: middleware.ErrInvalidRequest},
 		{name: "a name that no cookie has", sources: []middleware.Source{middleware.FromCookie("")}, err: middleware.ErrUndecided},
 
-		{name: "the second of two sources", sources: []middleware.Source{middleware.FromAuthorization(), cookie}, headers: []string{"Cookie: session=" + jws}, token: jws},
-		{name: "beside another scheme", sources: []middleware.Source{middleware.FromAuthorization(), cookie}, headers: []string{"Authorization: Basic YTpi", "Cookie: session=" + jws}, token: jws},
-		{name: "two sources at once", sources: []middleware.Source{middleware.FromAuthorization(), cookie}, headers: []string{"Authorization: Bearer " + jws, "Cookie: session=" + jws}, err: middleware.ErrInvalidRequest},
-		{name: "one good and one malformed", sources: []middleware.Source{middleware.FromAuthorization(), cookie}, headers: []string{"Authorization: Bearer " + jws, "Cookie: session=a b"}, err: middleware.ErrInvalidRequest},
+		{name: "the second of two sources", sources: []middleware.Source{middleware.FromHeader("Authorization"), cookie}, headers: []string{"Cookie: session=" + jws}, token: jws},
+		{name: "beside another scheme", sources: []middleware.Source{middleware.FromHeader("Authorization"), cookie}, headers: []string{"Authorization: Basic YTpi", "Cookie: session=" + jws}, token: jws},
+		{name: "two sources at once", sources: []middleware.Source{middleware.FromHeader("Authorization"), cookie}, headers: []string{"Authorization: Bearer " + jws, "Cookie: session=" + jws}, err: middleware.ErrInvalidRequest},
+		{name: "one good and one malformed", sources: []middleware.Source{middleware.FromHeader("Authorization"), cookie}, headers: []string{"Authorization: Bearer " + jws, "Cookie: session=a b"}, err: middleware.ErrInvalidRequest},
 		{
 			name:    "an empty credential without an error counts as none",
 			sources: []middleware.Source{func(*http.Request) (string, error) { return "", nil }}, err: middleware.ErrNoCredentials,
@@ -192,7 +192,7 @@ func TestJWTKeepsItsOwnListOfSources(t *testing.T) {
 	list := []middleware.Source{middleware.FromCookie("session")}
 	v := &verifying{err: token.ErrRefused}
 	a := middleware.JWT(v, list...)
-	list[0] = middleware.FromAuthorization()
+	list[0] = middleware.FromHeader("Authorization")
 	_, err := a.Authenticate(get("/", "Authorization: Bearer "+jws))
 	require.ErrorIs(t, err, middleware.ErrNoCredentials)
 }
@@ -385,7 +385,7 @@ func FuzzAuthorizationHeader(f *testing.F) {
 		if second != "" {
 			r.Header["Authorization"] = []string{first, second}
 		}
-		credential, err := middleware.FromAuthorization()(r)
+		credential, err := middleware.FromHeader("authorization")(r)
 		match := rfc6750.FindStringSubmatch(first)
 		if match == nil || second != "" {
 			require.Error(t, err)

@@ -25,7 +25,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{name: "a nil function in the interface", auth: answering(nil), want: []string{"authenticator is nil"}},
 		{name: "JWT of nothing", auth: middleware.JWT(nil), want: []string{"JWT: the verifier is nil"}},
 		{name: "JWT of a nil pointer", auth: middleware.JWT((*verifying)(nil)), want: []string{"JWT: the verifier is nil"}},
-		{name: "JWT with a nil source", auth: middleware.JWT(&verifying{}, middleware.FromAuthorization(), nil), want: []string{"JWT: source 2 is nil"}},
+		{name: "JWT with a nil source", auth: middleware.JWT(&verifying{}, middleware.FromHeader("Authorization"), nil), want: []string{"JWT: source 2 is nil"}},
 		{
 			name: "nothing inside of FirstOf, each named",
 			auth: middleware.FirstOf(as("alice", ""), nil, middleware.FirstOf(middleware.JWT(nil))),

@@ -14,11 +14,7 @@ import (
 // and the body are read by no source of this package: what is in an address ends up in logs (RFC 6750 section 5.3).
 type Source func(r *http.Request) (credential string, err error)
 
-// FromAuthorization reads the Authorization header in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one
-// or more blanks, one token. Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are
-// [ErrInvalidRequest]; so are an empty header, an empty token, a list, a tab, quotes, and text after the token.
-func FromAuthorization() Source { return fromAuthorization }
-
+// fromAuthorization is FromHeader("Authorization").
 func fromAuthorization(r *http.Request) (string, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
@@ -41,9 +37,14 @@ func fromAuthorization(r *http.Request) (string, error) {
 	return credential, nil
 }
 
-// FromHeader reads a header that holds the token and nothing else, as some proxies send it. Two of them are
-// [ErrInvalidRequest], and so is anything that is no token, a scheme in front included. A name that no header can have
-// leaves every request undecided.
+// FromHeader reads the token from a header.
+//
+// Authorization is read in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one or more blanks, one token.
+// Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are [ErrInvalidRequest]; so are an empty header,
+// an empty token, a list, a tab, quotes, and text after the token.
+//
+// Any other header holds the token and nothing else, as some proxies send it. Two of them are [ErrInvalidRequest], and so is
+// anything that is no token, a scheme in front included. A name that no header can have leaves every request undecided.
 //
 // Whoever reaches the service can set the header: that the token is in it proves nothing that the token does not prove itself.
 func FromHeader(name string) Source {
@@ -51,6 +52,9 @@ func FromHeader(name string) Source {
 		return broken(fmt.Errorf("%w: FromHeader(%q): no header has that name", ErrUndecided, name))
 	}
 	name = http.CanonicalHeaderKey(name)
+	if name == "Authorization" {
+		return fromAuthorization
+	}
 	return func(r *http.Request) (string, error) { return onlyToken(r.Header[name]) }
 }
 

@@ -19,7 +19,7 @@ import (
 // All methods are safe for concurrent use.
 type Claims struct {
 	issuer, subject, clientID, id string
-	keyID, algorithm, typ         string
+	keyID, algorithm              string
 
 	audiences                   []string
 	scopes                      scope.Set
@@ -59,9 +59,6 @@ func (c *Claims) KeyID() string { return c.get().keyID }
 // Algorithm returns the alg header, as the token spells it.
 func (c *Claims) Algorithm() string { return c.get().algorithm }
 
-// Type returns the typ header as the token spells it, or "".
-func (c *Claims) Type() string { return c.get().typ }
-
 // HasAudience reports whether aud holds exactly this audience.
 func (c *Claims) HasAudience(audience string) bool {
 	return slices.Contains(c.get().audiences, audience)
@@ -77,16 +74,11 @@ func (c *Claims) Scopes() scope.Set { return c.get().scopes }
 // MaxAge accepts.
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
-// NotBefore returns nbf, or the zero time.
-func (c *Claims) NotBefore() time.Time { return c.get().notBefore }
-
 // IssuedAt returns iat, or the zero time.
 func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt }
 
-// Bound reports whether the token has a cnf claim: it was then accepted with a proof of everything in it.
-func (c *Claims) Bound() bool { return c.get().bound }
-
-// Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "".
+// Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "". A token with a cnf was accepted
+// with a proof of everything in it.
 func (c *Claims) Confirmation(method string) string {
 	for _, p := range c.get().confirmations {
 		if p.Method == method {

@@ -7,7 +7,8 @@ import (
 )
 
 // ErrRefused is what every refusal is: the token was examined and is not good. An error that is not ErrRefused means that
-// the question could not be decided.
+// the question could not be decided. The text of a refusal names the reason and the rule or claim, never a value that came with
+// the token; it is for the log of the service and not for whoever sent the token.
 var ErrRefused = errors.New("token: refused")
 
 // Reason says in one word why a token was not accepted. The words are few and stable, so that they can label a metric.
@@ -32,38 +33,30 @@ const (
 	ReasonUndecided   Reason = "undecided"     // not a refusal: the keys could not be had
 )
 
-// Error is a refusal. It is [ErrRefused] to errors.Is.
-//
-// Its text names the reason and the rule or claim, never a value that came with the token.
-type Error struct {
-	Reason Reason
+// refusal is an error that is ErrRefused. what is a word of ours or of the policy's, never one of the token's.
+type refusal struct {
+	reason Reason
 	what   string
 }
 
-// Error returns a text for the log of the service. It is not meant for whoever sent the token.
-func (e *Error) Error() string {
-	if e.what == "" {
-		return "token: refused: " + string(e.Reason)
-	}
-	return "token: refused: " + string(e.Reason) + " (" + e.what + ")"
+func (e *refusal) Error() string {
+	return "token: refused: " + string(e.reason) + " (" + e.what + ")"
 }
 
-// Is reports whether target is ErrRefused.
-func (e *Error) Is(target error) bool { return target == ErrRefused }
+func (e *refusal) Is(target error) bool { return target == ErrRefused }
 
 // ReasonOf returns the reason of a refusal, ReasonUndecided for any other error, and "" for nil.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return ""
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Reason
+	if e, ok := errors.AsType[*refusal](err); ok {
+		return e.reason
 	}
 	return ReasonUndecided
 }
 
-// refuse names what is wrong by a word of ours or of the policy's, never by one of the token's.
-func refuse(reason Reason, what string) error { return &Error{Reason: reason, what: what} }
+func refuse(reason Reason, what string) error { return &refusal{reason, what} }
 
 // refuseJWS turns what internal/jws says about a compact token into a refusal.
 func refuseJWS(err error) error {

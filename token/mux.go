@@ -29,7 +29,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	}
 	m := &Mux{byIssuer: map[string]*Verifier{}, reads: map[string]bool{}}
 	for i, v := range vs {
-		issuer := v.Issuer()
+		issuer := v.issuer()
 		if issuer == "" {
 			wrong.addf("Verifier %d is nil or was not made by NewVerifier", i)
 			continue

@@ -15,7 +15,7 @@ const maxNumericDate = 253402300799
 // only: a claim of the wrong JSON type refuses the token, whether or not the policy asks for it.
 func (p *policy) read(m members, h jws.Header, payload []byte) (*Claims, error) {
 	r := reader{members: m}
-	c := &Claims{keyID: h.KeyID, algorithm: h.Algorithm, typ: h.Type, payload: payload}
+	c := &Claims{keyID: h.KeyID, algorithm: h.Algorithm, payload: payload}
 	c.issuer = r.text("iss")
 	c.subject = r.text("sub")
 	c.id = r.text("jti")

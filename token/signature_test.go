@@ -396,8 +396,10 @@ func TestAKeySourceThatFailsLeavesTheTokenUndecided(t *testing.T) {
 
 // A key source that verifies tokens itself, to fetch its keys, may fail by an error of this package.
 func TestAKeySourceHasNoSayOnTheToken(t *testing.T) {
+	_, refused := verifier(t, &keys{}, plain()).Verify(t.Context(), signed(with("exp", `1`)))
+	require.ErrorIs(t, refused, token.ErrRefused)
 	source := &keys{find: func(string, string) ([]crypto.PublicKey, error) {
-		return nil, fmt.Errorf("its own token: %w", &token.Error{Reason: token.ReasonExpired})
+		return nil, fmt.Errorf("its own token: %w", refused)
 	}}
 	_, err := verifier(t, source, plain()).Verify(t.Context(), signed())
 	require.Error(t, err)

@@ -71,8 +71,8 @@ func isNil(keys KeySource) bool {
 	}
 }
 
-// Issuer returns the issuer whose tokens v verifies.
-func (v *Verifier) Issuer() string {
+// issuer is "" for a verifier that its constructor did not make.
+func (v *Verifier) issuer() string {
 	if v == nil || v.policy == nil {
 		return ""
 	}

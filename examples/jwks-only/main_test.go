@@ -49,7 +49,7 @@ func Example_keysFromAFile() {
 		return
 	}
 	found, _ := keys.PublicKeys(context.Background(), "2026-11", "EdDSA")
-	fmt.Printf("%d usable key, found as %T\n", keys.Len(), found[0])
+	fmt.Printf("%s, found as %T; skipped: %v\n", keys.KeyIDs(), found[0], keys.Skipped())
 	// Output:
-	// 1 usable key, found as ed25519.PublicKey
+	// [2026-11], found as ed25519.PublicKey; skipped: map[symmetric:1]
 }

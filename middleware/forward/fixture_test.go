@@ -65,7 +65,7 @@ func newPerimeter(t *testing.T, m mount, c forward.Config) *perimeter {
 
 	verifier, err := token.NewVerifier(p.issuer, token.AccessTokenPolicy(p.issuer.URL(), audience), nil)
 	require.NoError(t, err)
-	sources := []middleware.Source{middleware.FromAuthorization(), middleware.FromHeader("X-Access-Token"), middleware.FromCookie("session")}
+	sources := []middleware.Source{middleware.FromHeader("Authorization"), middleware.FromHeader("X-Access-Token"), middleware.FromCookie("session")}
 	guard, err := middleware.New(middleware.JWT(verifier, sources...), nil)
 	require.NoError(t, err)
 	routes, err := middleware.NewRoutes(middleware.Rule{Pattern: "/"}, middleware.Rule{Pattern: "/public/", Public: true})
