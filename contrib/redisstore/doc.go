@@ -1,0 +1,2 @@
+// Package redisstore keeps what gateways share in Redis.
+package redisstore
