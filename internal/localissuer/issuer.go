@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// Issuer signs tokens and serves its metadata, its key set and a token endpoint.
+// Issuer signs tokens and serves its metadata, its key set, a token endpoint and an introspection endpoint.
 //
 // All methods are safe for concurrent use.
 type Issuer struct {
@@ -31,6 +31,7 @@ type Issuer struct {
 	keys       map[string]*signingKey // current key of each algorithm
 	announced  []*signingKey          // published beside the current ones
 	clients    map[string]client
+	issued     map[string]map[string]any // the claims of each access token that was not revoked
 	requests   map[string]int
 	down       bool
 }
@@ -47,6 +48,7 @@ func New(url string) *Issuer {
 		url:      url,
 		keys:     map[string]*signingKey{},
 		clients:  map[string]client{},
+		issued:   map[string]map[string]any{},
 		requests: map[string]int{},
 	}
 	i.Rotate()
@@ -93,7 +95,11 @@ func (i *Issuer) Requests(path string) int {
 	return i.requests[path]
 }
 
-// Register admits a client to the token endpoint, by client_secret_basic, for at most the given scope, and returns its secret.
+// IntrospectionURL is where the issuer tells registered clients about its tokens (RFC 7662).
+func (i *Issuer) IntrospectionURL() string { return i.url + pathIntrospection }
+
+// Register admits a client to the token and introspection endpoints, by client_secret_basic, for tokens of at most the given scope,
+// and returns its secret.
 func (i *Issuer) Register(clientID, scope string) (secret string) {
 	secret = rand.Text()
 	i.mu.Lock()
@@ -127,6 +133,31 @@ func (i *Issuer) RotateGently() {
 // AccessToken returns an access token in the form of RFC 9068: typ at+jwt, ES256, five minutes to live, subject and client
 // "client-1", scope "orders:read". Each edit replaces claims; a nil value removes one.
 func (i *Issuer) AccessToken(audience string, edits ...map[string]any) string {
+	claims := i.claims(audience, edits)
+	return i.issue(i.Sign("ES256", nil, mustJSON(claims)), claims)
+}
+
+// OpaqueToken returns an access token of which only the introspection endpoint can tell. That says the same of it as
+// AccessToken does.
+func (i *Issuer) OpaqueToken(audience string, edits ...map[string]any) string {
+	return i.issue(rand.Text(), i.claims(audience, edits))
+}
+
+// Revoke makes a token inactive for the introspection endpoint. A JWT still verifies, as it does with every issuer.
+func (i *Issuer) Revoke(tok string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.issued, tok)
+}
+
+func (i *Issuer) issue(tok string, claims map[string]any) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.issued[tok] = claims
+	return tok
+}
+
+func (i *Issuer) claims(audience string, edits []map[string]any) map[string]any {
 	now := time.Now()
 	claims := map[string]any{
 		"iss": i.url, "aud": audience, "sub": "client-1", "client_id": "client-1", "scope": "orders:read",
@@ -135,7 +166,7 @@ func (i *Issuer) AccessToken(audience string, edits ...map[string]any) string {
 	for _, e := range edits {
 		merge(claims, e)
 	}
-	return i.Sign("ES256", nil, mustJSON(claims))
+	return claims
 }
 
 // Sign returns the compact JWS of payload, whatever it holds, under the current key of alg. The header is alg, kid and

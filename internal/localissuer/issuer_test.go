@@ -117,6 +117,47 @@ func TestTokenEndpoint(t *testing.T) {
 	}
 }
 
+func TestIntrospectionEndpoint(t *testing.T) {
+	i := start(t)
+	secret := i.Register("gateway", "")
+	revoked := i.OpaqueToken("api")
+	i.Revoke(revoked)
+	for _, tc := range []struct {
+		name, token, secret string
+		status              int
+		active              bool
+	}{
+		{"an opaque token", i.OpaqueToken("api", map[string]any{"tenant": "acme"}), secret, 200, true},
+		{"a JWT", i.AccessToken("api", map[string]any{"tenant": "acme"}), secret, 200, true},
+		{"a revoked token", revoked, secret, 200, false},
+		{"an expired token", i.OpaqueToken("api", map[string]any{"exp": 1}), secret, 200, false},
+		{"a token of nobody", "guess", secret, 200, false},
+		{"a wrong secret", i.OpaqueToken("api"), "guess", 401, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			form := url.Values{"token": {tc.token}}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.IntrospectionURL(), strings.NewReader(form.Encode()))
+			require.NoError(t, err)
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.SetBasicAuth("gateway", tc.secret)
+			res, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			defer res.Body.Close()
+			require.Equal(t, tc.status, res.StatusCode)
+			var body map[string]any
+			require.NoError(t, json.NewDecoder(res.Body).Decode(&body))
+			switch {
+			case tc.status != http.StatusOK:
+				require.Equal(t, map[string]any{"error": "invalid_client"}, body)
+			case tc.active:
+				require.Equal(t, []any{true, "acme", i.URL(), "api"}, []any{body["active"], body["tenant"], body["iss"], body["aud"]})
+			default:
+				require.Equal(t, map[string]any{"active": false}, body)
+			}
+		})
+	}
+}
+
 func TestDownMeansNoAnswer(t *testing.T) {
 	i := start(t)
 	i.SetDown(true)

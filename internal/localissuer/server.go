@@ -3,19 +3,22 @@ package localissuer
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
-	pathMetadata = "/.well-known/openid-configuration"
-	pathKeys     = "/jwks"
-	pathToken    = "/token"
+	pathMetadata      = "/.well-known/openid-configuration"
+	pathKeys          = "/jwks"
+	pathToken         = "/token"
+	pathIntrospection = "/introspect"
 )
 
-// ServeHTTP serves the metadata (OpenID Connect Discovery 1.0), the key set and the token endpoint.
+// ServeHTTP serves the metadata (OpenID Connect Discovery 1.0), the key set, the token endpoint and the introspection endpoint.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.requests[r.URL.Path]++
@@ -27,7 +30,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case pathMetadata:
 		writeJSON(w, http.StatusOK, map[string]any{
-			"issuer": i.url, "jwks_uri": i.url + pathKeys, "token_endpoint": i.url + pathToken,
+			"issuer": i.url, "jwks_uri": i.url + pathKeys, "token_endpoint": i.url + pathToken, "introspection_endpoint": i.url + pathIntrospection,
 			"grant_types_supported": []string{"client_credentials"}, "response_types_supported": []string{},
 			"subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"ES256"},
 		})
@@ -35,6 +38,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.serveKeys(w)
 	case pathToken:
 		i.serveToken(w, r)
+	case pathIntrospection:
+		i.serveIntrospection(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -54,8 +59,7 @@ func (i *Issuer) serveKeys(w http.ResponseWriter) {
 func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	id, c, ok := i.authenticate(r)
 	if !ok {
-		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
-		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client"})
+		refuseClient(w)
 		return
 	}
 	if r.PostFormValue("grant_type") != "client_credentials" {
@@ -80,6 +84,34 @@ func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 		"access_token": i.AccessToken(audience, map[string]any{"sub": id, "client_id": id, "scope": wanted}),
 		"token_type":   "Bearer", "expires_in": 300, "scope": wanted,
 	})
+}
+
+// serveIntrospection tells a registered client about any token of the issuer (RFC 7662).
+func (i *Issuer) serveIntrospection(w http.ResponseWriter, r *http.Request) {
+	if _, _, ok := i.authenticate(r); !ok {
+		refuseClient(w)
+		return
+	}
+	i.mu.Lock()
+	claims, known := i.issued[r.PostFormValue("token")]
+	i.mu.Unlock()
+	answer := map[string]any{"active": false}
+	if known && !expired(claims) {
+		maps.Copy(answer, claims)
+		answer["active"] = true
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func expired(claims map[string]any) bool {
+	var c struct{ Exp *float64 }
+	return json.Unmarshal(mustJSON(claims), &c) != nil || c.Exp != nil && *c.Exp <= float64(time.Now().Unix())
+}
+
+func refuseClient(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="localissuer"`)
+	writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client"})
 }
 
 // authenticate checks client_secret_basic, whose parts are form-encoded (RFC 6749 section 2.3.1).
