@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,9 @@ func BenchmarkMiddleware(b *testing.B) {
 	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	fixed := newGuard(b, &remembering{middleware.Identity{Subject: "alice", Scopes: scope.Granted("orders:read")}})
 	verified := newGuard(b, middleware.JWT(v))
+	active := newClient(b, i)
+	opaque := i.OpaqueToken(audience)
+	asked := newGuard(b, middleware.FirstOf(middleware.JWT(v), middleware.Introspect(active)))
 	routes := newRoutes(b,
 		middleware.Rule{Pattern: "GET /healthz", Public: true},
 		middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All("orders:read")},
@@ -53,6 +57,12 @@ func BenchmarkMiddleware(b *testing.B) {
 		name string
 		h    http.Handler
 	}{
+		{"remembered opaque token alone", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := active.Introspect(r.Context(), opaque); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"guard, remembered opaque token, routes", asked.Routes(routes)(bare)},
 		{"bare handler", bare},
 		{"passing a context value", passing(bare)},
 		{"guard, fixed identity, scope", fixed.Scope("orders:read")(bare)},
@@ -67,6 +77,9 @@ func BenchmarkMiddleware(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := get("/orders/7", "Authorization: Bearer "+raw)
+			if strings.Contains(bench.name, "opaque") {
+				r = get("/orders/7", "Authorization: Bearer "+opaque)
+			}
 			w := deaf{http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {

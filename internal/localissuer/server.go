@@ -105,7 +105,9 @@ func (i *Issuer) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 }
 
 func expired(claims map[string]any) bool {
-	var c struct{ Exp *float64 }
+	var c struct {
+		Exp *float64 `json:"exp"`
+	}
 	return json.Unmarshal(mustJSON(claims), &c) != nil || c.Exp != nil && *c.Exp <= float64(time.Now().Unix())
 }
 
