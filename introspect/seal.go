@@ -32,6 +32,8 @@ const sealedHead = 1 + 1 + 8 // version, verdict, milliseconds since 1970
 
 const sealVersion = 1
 
+const maxSealed = sealedHead + maxAnswer + 12 + 16 // with GCM's nonce and tag
+
 // aead is AES-256-GCM with a key for this name alone: no value opens under another name, and random nonces stay rare under each.
 func (s sealer) aead(name string) cipher.AEAD {
 	mac := hmac.New(sha256.New, s.secret)
@@ -57,6 +59,9 @@ func (s sealer) seal(name string, v sealed) []byte {
 
 // open is false for whatever seal did not make, for this name and under this secret.
 func (s sealer) open(name string, value []byte) (sealed, bool) {
+	if len(value) > maxSealed {
+		return sealed{}, false
+	}
 	plain, err := s.aead(name).Open(nil, nil, value, []byte(name))
 	if err != nil || len(plain) < sealedHead || plain[0] != sealVersion {
 		return sealed{}, false

@@ -104,7 +104,7 @@ func (s *shared) recall(k key) (*entry, bool) {
 		return nil, false
 	}
 	a, ok := v.answer(s.issuer)
-	if !ok {
+	if !ok || a.verdict == active && s.marked(k) { // what was written after Forget, late or again
 		return nil, false
 	}
 	e := s.entry(k, a, began.Add(-max(0, began.Sub(v.asked))), began) // a time that also has a monotonic reading
@@ -120,7 +120,8 @@ func (s *shared) lifetime(v sealed) time.Duration {
 }
 
 // share keeps e for the other gateways. It looks for a mark after it has written, not before: what Forget removes after our
-// writing is removed, and before Forget removes it has set the mark.
+// writing is removed, and before Forget removes it has set the mark. Who reads a value looks for a mark as well, because a Store
+// may carry out late what it was told.
 func (s *shared) share(e *entry) {
 	if s == nil || e.verdict == rejected || e.ttl <= 0 {
 		return

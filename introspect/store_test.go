@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -211,6 +212,53 @@ func TestForgetOvertakesAnAnswerThatAnotherGatewayWaitsFor(t *testing.T) {
 		require.Equal(t, atOnce("inactive"), ask(t.Context(), b, tokenA), "it is not in the Store")
 		require.Equal(t, atOnce("inactive"), ask(t.Context(), a, tokenA), "nor still in memory")
 	})
+}
+
+// lagging is a Store that carries out what it is told to Set a while after it has said that it did.
+type lagging struct{ *memory }
+
+func (l lagging) Set(ctx context.Context, key string, data []byte, ttl time.Duration) error {
+	if strings.Contains(key, ":v:") {
+		go func() { time.Sleep(time.Second); _ = l.memory.Set(context.WithoutCancel(ctx), key, data, ttl) }()
+		return nil
+	}
+	return l.memory.Set(ctx, key, data, ttl)
+}
+
+func TestWhatReachesTheStoreAfterForgetIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
+		u, m := serving(active()), newMemory()
+		a, b := gateways(t, u, m, options(func(o *introspect.Options) { o.Store = lagging{m} }))
+		require.Equal(t, atOnce("active"), ask(t.Context(), a, tokenA))
+		u.serve(inactive)
+		require.NoError(t, b.Forget(t.Context(), tokenA))
+		time.Sleep(3 * time.Second)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), b, tokenA), "by the one that forgot")
+		time.Sleep(6 * time.Second)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), b, tokenA))
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), a, tokenA), "and by the others")
+	})
+}
+
+func TestAnOldValueThatIsPutBackAfterForgetIsAMiss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, m := serving(active()), newMemory()
+		a, b := gateways(t, u, m)
+		require.Equal(t, atOnce("active"), ask(t.Context(), a, tokenA))
+		before := m.copied()
+		require.NoError(t, a.Forget(t.Context(), tokenA))
+		m.set(func(m *memory) { maps.Copy(m.values, before) })
+		u.serve(inactive)
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), b, tokenA))
+		require.Equal(t, atOnce("inactive"), ask(t.Context(), a, tokenA))
+	})
+}
+
+func (m *memory) copied() map[string]value {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.values)
 }
 
 func TestForgetReportsAStoreThatCouldNotBeTold(t *testing.T) {
