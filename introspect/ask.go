@@ -1,7 +1,6 @@
 package introspect
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -48,44 +47,65 @@ func newAsker(s *settings, a Auth, caller *http.Client) *asker {
 }
 
 // ask makes one call. Its error is a *failure.
+//
+// Only what the endpoint does, or fails to do, is an outage: not that our own credentials cannot be had, nor that a signed answer,
+// which is there, cannot be verified.
 func (a *asker) ask(tok string) (answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), a.timeout) // it belongs to none of those who wait for it
 	defer cancel()
-	got, err := contain(ctx, func(ctx context.Context) (answer, error) { return a.call(ctx, tok) })
+	r, err := stage(ctx, false, func(ctx context.Context) (*http.Request, error) { return a.request(ctx, tok) })
+	if err != nil {
+		return answer{}, err
+	}
+	got, err := stage(ctx, true, func(ctx context.Context) (reply, error) { return a.exchange(ctx, r) })
+	if err != nil {
+		return answer{}, err
+	}
+	if got.status == http.StatusBadRequest {
+		return readRejection(got)
+	}
+	return stage(ctx, false, func(ctx context.Context) (answer, error) { return a.read(ctx, got) })
+}
+
+// stage is a part of a call, with a guard around the caller's functions.
+func stage[T any](ctx context.Context, outage bool, part func(context.Context) (T, error)) (T, error) {
+	got, err := contain(ctx, part)
 	switch f, ok := errors.AsType[*failure](err); {
 	case err == nil:
 		return got, nil
 	case ok:
-		return answer{}, f
+		err = f
 	case errors.Is(err, errPanic):
-		return answer{}, &failure{class: "panic"}
+		err = &failure{class: "panic"}
 	default:
-		return answer{}, &failure{class: "timeout", outage: true}
+		err = &failure{class: "timeout", outage: outage}
 	}
+	var none T
+	return none, err
 }
 
-// call is ask without a guard around the caller's functions.
-func (a *asker) call(ctx context.Context, tok string) (answer, error) {
-	r, err := a.request(ctx, tok)
+// reply is what the endpoint says, before it is understood.
+type reply struct {
+	status      int
+	contentType string // "" if there are several
+	body        []byte // nil if it is too large
+}
+
+func (a *asker) exchange(ctx context.Context, r *http.Request) (reply, error) {
+	resp, err := a.client.Do(r.WithContext(ctx))
 	if err != nil {
-		return answer{}, err
-	}
-	resp, err := a.client.Do(r)
-	if err != nil {
-		return answer{}, transportFailure(err)
+		return reply{}, transportFailure(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode == http.StatusBadRequest {
-		return a.readRejection(ctx, resp)
-	}
 	if err := acceptable(resp); err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
-	body, err := readBody(ctx, resp)
-	if err != nil {
-		return answer{}, err
+	got := reply{status: resp.StatusCode}
+	if types := resp.Header.Values("Content-Type"); len(types) == 1 {
+		got.contentType = types[0]
 	}
-	return a.read(ctx, resp.Header.Get("Content-Type"), body)
+	got.body, err = readBody(ctx, resp)
+	return got, err
 }
 
 // request puts the token into the body: URLs are logged (RFC 7662 section 4).
@@ -115,12 +135,12 @@ func transportFailure(err error) *failure {
 	return &failure{class: "transport", outage: true}
 }
 
-// acceptable judges the head of an answer that is not a 400.
+// acceptable judges the head of an answer: only a 200, and a 400, may be a word about the token.
 func acceptable(resp *http.Response) error {
 	switch {
 	case resp.StatusCode >= 500:
 		return &failure{class: "status", status: resp.StatusCode, outage: true}
-	case resp.StatusCode != http.StatusOK: // a redirect, and a 401 to our own client, are no word about the token
+	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusBadRequest: // a redirect, and a 401 to our own client, are no word about the token
 		return &failure{class: "status", status: resp.StatusCode}
 	case resp.Request != nil && resp.Request.Response != nil: // a RoundTripper that follows redirects by itself
 		return &failure{class: "redirect"}
@@ -141,23 +161,30 @@ func (r until) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
+// readBody returns nil for a body that is too large.
 func readBody(ctx context.Context, resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(until{ctx, resp.Body}, maxAnswer+1))
 	switch {
 	case err != nil:
 		return nil, transportFailure(err)
 	case len(body) > maxAnswer:
-		return nil, &failure{class: "size", well: true}
+		return nil, nil
 	}
-	return bytes.Clone(body), nil // to its own size: it may be kept
+	return append(make([]byte, 0, len(body)), body...), nil // of its own size: it may be kept
 }
 
-// errShape is an answer of the right type that cannot be taken for a yes or a no.
-var errShape = &failure{class: "answer", well: true}
+// What a 200 may say that is neither a yes nor a no. Both may be the doing of whoever sent the token.
+var (
+	errSize  = &failure{class: "size", well: true}
+	errShape = &failure{class: "answer", well: true}
+)
 
 // read takes the verdict from a 200.
-func (a *asker) read(ctx context.Context, contentType string, body []byte) (answer, error) {
-	mediaType, _, err := mime.ParseMediaType(contentType)
+func (a *asker) read(ctx context.Context, got reply) (answer, error) {
+	if got.body == nil {
+		return answer{}, errSize
+	}
+	mediaType, _, err := mime.ParseMediaType(got.contentType)
 	wanted := "application/json"
 	if a.verify != nil {
 		wanted = "application/" + signedType
@@ -165,34 +192,31 @@ func (a *asker) read(ctx context.Context, contentType string, body []byte) (answ
 	if err != nil || mediaType != wanted {
 		return answer{}, &failure{class: "content_type"} // a login page, or an answer without the signature that was asked for
 	}
+	body := got.body
 	if a.verify != nil {
 		if body, err = a.unwrap(ctx, string(body)); err != nil {
 			return answer{}, err
 		}
 	}
-	got, ok := readAnswer(body, a.issuer)
+	said, ok := readAnswer(body, a.issuer)
 	if !ok {
 		return answer{}, errShape
 	}
-	return got, nil
+	return said, nil
 }
 
 // readRejection tells a 400 about this very token, such as oidc-provider's unsupported_token_type for a JWT, from one about
 // ourselves, which RFC 6749 section 5.2 allows instead of a 401.
-func (a *asker) readRejection(ctx context.Context, resp *http.Response) (answer, error) {
-	body, err := readBody(ctx, resp)
-	if f, ok := errors.AsType[*failure](err); ok && !f.well {
-		return answer{}, err
-	}
+func readRejection(got reply) (answer, error) {
 	code := ""
-	_ = strictjson.Object(body, func(name string, value []byte) error {
+	_ = strictjson.Object(got.body, func(name string, value []byte) error {
 		if name == "error" {
 			code, _ = strictjson.String(value)
 		}
 		return nil
 	})
 	if code == "invalid_client" || code == "unauthorized_client" {
-		return answer{}, &failure{class: "status", status: resp.StatusCode}
+		return answer{}, &failure{class: "status", status: got.status}
 	}
 	return answer{verdict: rejected}, nil
 }

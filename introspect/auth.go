@@ -161,8 +161,8 @@ func (a Auth) certificate(_ context.Context, form url.Values, _ http.Header) err
 
 func (a Auth) bearer(ctx context.Context, _ url.Values, h http.Header) error {
 	secret, err := a.secret(ctx)
-	if err != nil {
-		return err
+	if err != nil || !isToken(secret) { // with a line's end of its file, say
+		return errNoSecret
 	}
 	h.Set("Authorization", "Bearer "+secret)
 	return nil

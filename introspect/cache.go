@@ -14,7 +14,7 @@ type entry struct {
 	asked time.Time     // when the call began that brought it
 	ttl   time.Duration // since asked
 	keep  time.Duration // since asked; longer than ttl if it may stand in for an answer that cannot be had
-	size  int           // of the payload
+	size  int           // of the result
 	good  bool          // an active token that nothing but a proof can keep from being accepted
 
 	used atomic.Bool // since the hand last passed

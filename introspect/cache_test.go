@@ -1,12 +1,15 @@
 package introspect_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,13 +108,45 @@ func TestTheCacheIsBoundedInBytes(t *testing.T) {
 			require.LessOrEqual(t, c.Bytes(), most)
 		}
 		good, _ := c.Remembered()
-		require.Equal(t, most/len(big), good)
+		require.Equal(t, most/(len(big)+len(audience)+16), good)
 		u.serve(strings.Replace(big, audience, "https://other.test", 1))
 		for i := range 1_000 {
 			require.Equal(t, atOnce("audience"), ask(t.Context(), c, fmt.Sprint("u", i)))
 			require.LessOrEqual(t, c.Bytes(), 2*most)
 		}
 	})
+}
+
+// An answer may be short and yet long to keep: each element of a list costs more than its bytes.
+func TestTheBoundInBytesCountsWhatAnswersAreMadeInto(t *testing.T) {
+	const most = introspect.MaxAnswer
+	for name, member := range map[string]string{
+		"aud":   `"aud":["` + audience + `"` + strings.Repeat(`,"x"`, most/8) + `]`,
+		"scope": `"aud":"` + audience + `","scope":"` + distinct(most/8) + `"`,
+		"cnf":   `"aud":"` + audience + `","cnf":{"` + strings.ReplaceAll(distinct(most/16), " ", `":0,"`) + `":0}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newQuiet(`{"active":true,` + member + `}`)
+			c := u.client(t, options(func(o *introspect.Options) { o.MaxBytes = 16 * most }))
+			before := heap()
+			for i := range 100 {
+				_, _ = c.Introspect(t.Context(), fmt.Sprint("t", i))
+			}
+			good, _ := c.Remembered()
+			require.Greater(t, good, 1)
+			require.LessOrEqual(t, heap()-before, int64(16*most*9/8), "an eighth is the allocator's; %d are remembered", good)
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+// distinct is a list of distinct words, less than bytes long.
+func distinct(bytes int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < bytes-5; i++ {
+		fmt.Fprintf(&b, "%04x ", i)
+	}
+	return strings.TrimSpace(b.String())
 }
 
 func TestWhatIsOverDoesNotStayForWantOfPressure(t *testing.T) {
@@ -206,6 +241,48 @@ func TestWhatWasAskedBeforeForgetIsNotBelievedAfter(t *testing.T) {
 	})
 }
 
+// leaving is the context of a caller who leaves at the moment in which its token begins to be asked about.
+type leaving struct {
+	context.Context
+	looks atomic.Int32
+}
+
+func (l *leaving) Err() error {
+	if l.looks.Add(1) == 1 {
+		return nil
+	}
+	return context.Canceled
+}
+
+func (*leaving) Done() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+func TestForgetAlsoEndsWhatACallerHasLeftBehind(t *testing.T) {
+	for range 20 { // who is first, the caller who leaves or the call, is left to the scheduler
+		synctest.Test(t, func(t *testing.T) {
+			u := serving(active())
+			u.delay = time.Second
+			c := u.client(t)
+			for i := range 20 {
+				require.Equal(t, atOnce("left"), ask(&leaving{Context: t.Context()}, c, fmt.Sprint("t", i)))
+			}
+			time.Sleep(500 * time.Millisecond)
+			for i := range 20 {
+				require.NoError(t, c.Forget(t.Context(), fmt.Sprint("t", i)))
+			}
+			time.Sleep(time.Second)
+			u.serve(inactive)
+			for i := range 20 {
+				require.Equal(t, atOnce("inactive"), ask(t.Context(), c, fmt.Sprint("t", i)))
+			}
+			require.True(t, c.Idle())
+		})
+	}
+}
+
 func TestForgettingAgainAndAgainEndsUndecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := serving(active())
@@ -246,6 +323,7 @@ func TestStaleIfError(t *testing.T) {
 		"a 400 is a word about the token":  {steps: []step{{30 * time.Second, fails(400), "undecided"}, {5 * time.Second, fails(503), "undecided"}}},
 		"a redirect":                       {steps: []step{{30 * time.Second, fails(302), "undecided"}}},
 		"a strange answer":                 {steps: []step{{30 * time.Second, func(u *endpoint) { u.body = `{}` }, "undecided"}}},
+		"a proxy's answer between them":    {steps: []step{{30 * time.Second, fails(103), "undecided"}}},
 		"never over active:false":          {steps: []step{{30 * time.Second, func(u *endpoint) { u.body = inactive }, "inactive"}, {6 * time.Second, fails(503), "undecided"}}},
 		"never over another audience":      {steps: []step{{30 * time.Second, func(u *endpoint) { u.body = `{"active":true}` }, "audience"}, {6 * time.Second, fails(503), "undecided"}}},
 		"never past exp":                   {body: func() string { return active(expiring(40 * time.Second)) }, steps: []step{{39 * time.Second, fails(503), "active"}, {time.Second, nil, "undecided"}}},
@@ -282,6 +360,55 @@ func TestStaleIfError(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOurOwnFaultIsNoOutage(t *testing.T) {
+	for name, trouble := range map[string]func(context.Context) (string, error){
+		"a secret that no header can carry": always(secret + "\n"),
+		"a secret that does not come":       func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() },
+		"a secret that comes too late":      func(context.Context) (string, error) { time.Sleep(6 * time.Second); return secret, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer landing()
+				get := always(secret)
+				u := serving(active())
+				c := u.client(t, options(func(o *introspect.Options) { o.StaleIfError = time.Minute }),
+					authenticating(introspect.Auth{Method: "bearer", Secret: func(ctx context.Context) (string, error) { return get(ctx) }}))
+				require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+				time.Sleep(30 * time.Second)
+				get = trouble
+				u.set(func(u *endpoint) { u.respond = asNetHTTP })
+				require.Equal(t, "undecided", ask(t.Context(), c, tokenA).word)
+			})
+		})
+	}
+	t.Run("an answer that Verify does not get through with", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			defer landing()
+			verify := readPayload
+			u := serving("")
+			u.header.Set("Content-Type", "application/token-introspection+jwt")
+			u.body = signedAnswer(active())
+			c := u.client(t, options(func(o *introspect.Options) {
+				o.StaleIfError = time.Minute
+				o.Verify = func(ctx context.Context, jwt string) ([]byte, error) { return verify(ctx, jwt) }
+			}))
+			require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+			time.Sleep(30 * time.Second)
+			u.set(func(u *endpoint) { u.body = signedAnswer(inactive) })
+			verify = func(ctx context.Context, _ string) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }
+			require.Equal(t, finding{"undecided", 5 * time.Second}, ask(t.Context(), c, tokenA))
+		})
+	})
+}
+
+// asNetHTTP refuses what net/http's transport refuses to send.
+func asNetHTTP(r *http.Request, _ url.Values) (*http.Response, error) {
+	if strings.ContainsAny(r.Header.Get("Authorization"), "\r\n") {
+		return nil, errors.New("net/http: invalid header field value")
+	}
+	return answer(r, 200, http.Header{"Content-Type": {"application/json"}}, active()), nil
 }
 
 func TestForgetEndsWhatMayStandIn(t *testing.T) {

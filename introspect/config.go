@@ -57,8 +57,8 @@ type Options struct {
 	// share their places: a flood of garbage evicts no active token.
 	MaxActive, MaxInactive int
 
-	// MaxBytes bounds what is kept of the answers about active tokens: 64 MiB, at least 256 KiB. Half a kilobyte for each token
-	// comes on top.
+	// MaxBytes bounds what is kept of the answers about active tokens, with all that is read out of them: 64 MiB, at least 256 KiB.
+	// Half a kilobyte for each token comes on top.
 	MaxBytes int
 
 	// Leeway is how far the issuer's clock may be ahead of ours, for nbf: 30 seconds, at most 2 minutes. There is none for exp.
@@ -66,8 +66,8 @@ type Options struct {
 
 	// StaleIfError lets the last active answer about a token stand in for one that cannot be had, this long after its TTL. Zero, the
 	// default, means never; at most an hour. It does so only when the endpoint cannot be reached, does not answer, or answers
-	// 5xx; never past exp, never after the issuer has said otherwise of the token, and never after Forget. Whoever can keep us
-	// from reaching the issuer keeps a revoked token alive for as long.
+	// 5xx; never because of our own credentials or of Verify, never past exp, never after the issuer has said otherwise of the token,
+	// and never after Forget. Whoever can keep us from reaching the issuer keeps a revoked token alive for as long.
 	StaleIfError time.Duration
 
 	// Verify asks for signed answers (RFC 9701): it returns the payload of a JWT that the issuer has signed, or an error if it is

@@ -41,13 +41,15 @@ func contain[T any](ctx context.Context, f func(context.Context) (T, error)) (T,
 	}
 }
 
-// tell calls the hook, whatever it does.
+// tell calls the hook, and returns when that has, whatever it does: it may even end its goroutine.
 func (s *settings) tell(event string) {
 	if s.observe == nil {
 		return
 	}
-	defer func() { _ = recover() }()
-	s.observe(event)
+	_, _ = contain(context.Background(), func(context.Context) (struct{}, error) {
+		s.observe(event)
+		return struct{}{}, nil
+	})
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first use.

@@ -208,9 +208,13 @@ func (q quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(r, 200, http.Header{"Content-Type": {"application/json"}}, q.body), nil
 }
 
-func (q quiet) client(tb testing.TB) *introspect.Client {
+func (q quiet) client(tb testing.TB, edit ...func(*introspect.Config, *introspect.Options)) *introspect.Client {
 	tb.Helper()
-	c, err := introspect.New(config(), &introspect.Options{HTTPClient: &http.Client{Transport: q}})
+	cfg, o := config(), &introspect.Options{HTTPClient: &http.Client{Transport: q}}
+	for _, e := range edit {
+		e(&cfg, o)
+	}
+	c, err := introspect.New(cfg, o)
 	require.NoError(tb, err)
 	return c
 }

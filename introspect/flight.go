@@ -104,9 +104,14 @@ func (c *Client) enter(waiting context.Context, f *flight, peer netip.Prefix) er
 	err := c.gate.enter(waiting, peer)
 	c.mu.Lock()
 	f.queued = false
+	abandoned := f.callers == 0
 	c.mu.Unlock()
-	if err == nil {
+	switch {
+	case err == nil && !abandoned:
 		return nil
+	case err == nil: // Forget would not find what it brings: quit has taken it from the flights
+		c.gate.leave(peer)
+		return errSlow
 	}
 	c.tell("crowded")
 	if !errors.Is(err, errCrowded) {
@@ -189,9 +194,7 @@ func (c *Client) standIn(k key, err error) *entry {
 // later if another gateway asked.
 func (s *settings) entry(k key, a answer, asked, from time.Time) *entry {
 	e := &entry{answer: a, key: k, asked: asked, good: a.verdict == active && s.check(a.result, time.Now()) == nil}
-	if a.result != nil {
-		e.size = len(a.result.payload)
-	}
+	e.size = a.result.size()
 	if !e.good {
 		e.ttl, e.keep = s.negativeTTL, s.negativeTTL
 		return e

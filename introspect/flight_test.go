@@ -300,7 +300,7 @@ func TestAPanicIsContained(t *testing.T) {
 					misbehave()
 					return nil, errors.New("not reached")
 				}
-				c := u.client(t, options(func(o *introspect.Options) { o.Observe = func(string) { panic(secret) } }))
+				c := u.client(t, options(func(o *introspect.Options) { o.Observe = func(string) { misbehave() } }))
 				require.Equal(t, atOnce("undecided"), ask(t.Context(), c, tokenA))
 				u.serve(active())
 				require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))

@@ -42,6 +42,26 @@ func readAnswer(data []byte, issuer string) (a answer, ok bool) {
 	return answer{verdict: active, result: r.result}, true
 }
 
+// size is about how many bytes r holds beside itself: the payload, and what was read out of it.
+func (r *Result) size() int {
+	if r == nil {
+		return 0
+	}
+	const text, proof = 16, 32 // what a string and a Proof take, beside their bytes
+	n := len(r.payload) + len(r.stated) + len(r.subject) + len(r.clientID)
+	n += text*cap(r.audiences) + text*r.scopes.Len() + proof*cap(r.confirmations)
+	for _, a := range r.audiences {
+		n += len(a)
+	}
+	for s := range r.scopes.Tokens() {
+		n += len(s)
+	}
+	for _, c := range r.confirmations {
+		n += len(c.Method) + len(c.Thumbprint)
+	}
+	return n
+}
+
 // otherKinds are what token_use (Hydra) and typ (Keycloak) say of tokens that are active and yet give no access to a resource.
 var otherKinds = map[string]bool{
 	"refresh_token": true, "id_token": true, "refresh": true, "id": true, "Refresh": true, "Offline": true, "ID": true,

@@ -91,6 +91,11 @@ func TestSignedAnswers(t *testing.T) {
 	}
 }
 
+// signedAnswer is what readPayload believes.
+func signedAnswer(inner string) string {
+	return b64(signedHeader) + "." + b64(`{"iss":"https://issuer.test","aud":"gateway","token_introspection":`+inner+`}`) + ".good"
+}
+
 func TestAVerifierThatFailsIsNoWordAboutTheToken(t *testing.T) {
 	for name, verify := range map[string]func(context.Context, string) ([]byte, error){
 		"an error":          func(context.Context, string) ([]byte, error) { return nil, errors.New(secret) },
