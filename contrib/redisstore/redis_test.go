@@ -55,6 +55,13 @@ func (s *server) start(tb testing.TB) {
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	require.NoError(tb, s.cmd.Start())
 	go func(cmd *exec.Cmd, done chan struct{}) { _ = cmd.Wait(); close(done) }(s.cmd, s.done)
+	eventually(tb, func() bool {
+		c, err := net.Dial("tcp", s.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}, "redis-server does not listen, see its log", s.logged)
 	c := s.raw(tb)
 	eventually(tb, func() bool { return c.Ping(context.Background()).Err() == nil }, "redis-server does not start, see its log", s.logged)
 }

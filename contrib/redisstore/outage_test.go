@@ -1,0 +1,109 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	storeTimeout = 100 * time.Millisecond // introspect's default
+	patience     = 5 * time.Second        // the Redis client's default ReadTimeout
+	callers      = 16
+)
+
+func TestWithoutRedisTheIssuerDecidesInTime(t *testing.T) {
+	for _, heeds := range []bool{true, false} {
+		for _, row := range []struct {
+			name   string
+			begin  func(*proxy, *server)
+			failed bool
+		}{
+			{"slow", func(p *proxy, _ *server) { p.turn(weather{delay: 3 * storeTimeout}) }, true},
+			{"a little slow", func(p *proxy, _ *server) { p.turn(weather{delay: 5 * time.Millisecond}) }, false},
+			{"hanging", func(p *proxy, _ *server) { p.turn(weather{hang: true}) }, true},
+			{"resetting connections", func(p *proxy, _ *server) { p.turn(weather{reset: true}) }, true},
+			{"gone", func(_ *proxy, s *server) { s.kill() }, true},
+		} {
+			t.Run(fmt.Sprintf("Redis is %s, the client heeds contexts: %v", row.name, heeds), func(t *testing.T) {
+				s, u := startRedis(t), startIssuer(t)
+				p := startProxy(t, s.addr)
+				a, b := u.gateway(t, p.client(t, heeds)), u.gateway(t, p.client(t, heeds))
+				calm := load(t, time.Now().Add(300*time.Millisecond), a, b)
+
+				row.begin(p, s)
+				l := load(t, time.Now().Add(2*time.Second), a, b)
+				t.Logf("%d tokens, the longest took %v, and %v before; %d goroutines at most, and %d before",
+					l.asked.Load(), l.longest().Round(time.Millisecond), calm.longest().Round(time.Millisecond), l.goroutines, calm.goroutines)
+				require.Equal(t, row.failed, a.counted("store_failed") > 0)
+				require.Less(t, l.longest(), patience/2, "two operations of the Store and the issuer, whatever patience the Redis client has")
+				require.Less(t, l.goroutines, calm.goroutines+4*callers)
+
+				p.turn(weather{})
+				if row.name == "gone" {
+					s.start(t)
+				}
+				eventually(t, func() bool { return share(u, a, b) && share(u, b, a) }, "they do not share again")
+				eventually(t, func() bool { return runtime.NumGoroutine() <= calm.goroutines }, "goroutines stay", stacks)
+			})
+		}
+	}
+}
+
+// client is what a gateway may have: all is as the Redis client has it by itself, but for fewer connections.
+func (p *proxy) client(tb testing.TB, heeds bool) *redis.Client {
+	tb.Helper()
+	return closed(tb, redis.NewClient(&redis.Options{Addr: p.addr, ContextTimeoutEnabled: heeds, PoolSize: 5}))
+}
+
+// share reports whether b knows what a asks.
+func share(u *issuer, a, b *gateway) bool {
+	tok := newToken()
+	return a.ask(tok) == "active" && b.ask(tok) == "active" && u.calls(tok) == 1
+}
+
+func stacks() string {
+	buf := make([]byte, 1<<20)
+	return string(buf[:runtime.Stack(buf, true)])
+}
+
+// burden is what a load found out.
+type burden struct {
+	asked      atomic.Int64
+	nanos      atomic.Int64
+	goroutines int
+}
+
+func (l *burden) longest() time.Duration { return time.Duration(l.nanos.Load()) }
+
+// load asks the gateways about new tokens, all of them active, with all callers at once, until the end.
+func load(t *testing.T, end time.Time, gateways ...*gateway) *burden {
+	t.Helper()
+	l := &burden{}
+	var calling, counter sync.WaitGroup
+	counter.Go(func() { until(end, func() { l.goroutines = max(l.goroutines, runtime.NumGoroutine()) }) })
+	for i := range callers {
+		calling.Go(func() {
+			for time.Now().Before(end) {
+				began := time.Now()
+				if got := gateways[i%len(gateways)].ask(newToken()); got != "active" {
+					t.Error(got)
+					return
+				}
+				took := int64(time.Since(began))
+				for old := l.nanos.Load(); took > old && !l.nanos.CompareAndSwap(old, took); old = l.nanos.Load() {
+				}
+				l.asked.Add(1)
+			}
+		})
+	}
+	calling.Wait()
+	counter.Wait()
+	return l
+}

@@ -1,0 +1,78 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+// A caller leaves when its context ends, whatever the Redis client does. What it leaves behind is bounded by the client's pool, and
+// goes when the client itself loses patience.
+func TestWhatIsLeftBehindInAHangingRedisIsBoundedByThePool(t *testing.T) {
+	const callers, poolSize, readTimeout = 200, 4, 2 * time.Second
+	for _, row := range []struct {
+		heeds bool
+		left  int64 // operations that may outlive their callers
+	}{{true, 0}, {false, poolSize}} {
+		t.Run(fmt.Sprintf("the client heeds contexts: %v", row.heeds), func(t *testing.T) {
+			p := startProxy(t, startRedis(t).addr)
+			s := newStore(t, closed(t, redis.NewClient(&redis.Options{
+				Addr: p.addr, ContextTimeoutEnabled: row.heeds, PoolSize: poolSize, ReadTimeout: readTimeout, PoolTimeout: time.Minute,
+			})))
+			_, err := s.Get(context.Background(), "k")
+			require.NoError(t, err)
+			p.turn(weather{hang: true})
+
+			var under, failed atomic.Int64
+			var all sync.WaitGroup
+			began := time.Now()
+			for range callers {
+				under.Add(1)
+				all.Go(func() {
+					defer under.Add(-1)
+					ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+					defer cancel()
+					if _, err := s.Get(ctx, "k"); err != nil {
+						failed.Add(1)
+					}
+				})
+			}
+			eventually(t, func() bool { return under.Load() <= row.left }, "callers stay")
+			require.Less(t, time.Since(began), readTimeout, "they leave with their contexts")
+			all.Wait()
+			require.Equal(t, int64(callers), failed.Load())
+			require.LessOrEqual(t, p.connections(), 2*poolSize)
+
+			p.turn(weather{})
+			eventually(t, func() bool { _, err := s.Get(context.Background(), "k"); return err == nil }, "it does not come back")
+		})
+	}
+}
+
+func TestAStoreWhosePoolIsTakenByOthersFailsInTime(t *testing.T) {
+	srv := startRedis(t)
+	c := closed(t, redis.NewClient(&redis.Options{Addr: srv.addr, PoolSize: 1, MaxActiveConns: 1, PoolTimeout: time.Minute}))
+	s := newStore(t, c)
+	taken, release := context.WithCancel(context.Background())
+	var other sync.WaitGroup
+	other.Go(func() { _ = c.BLPop(taken, time.Minute, "nothing").Err() })
+	raw := srv.raw(t)
+	eventually(t, func() bool { return strings.Contains(raw.Info(taken, "clients").Val(), "blocked_clients:1") }, "the connection is not taken")
+
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	_, err := s.Get(ctx, "k")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	release()
+	require.NoError(t, raw.RPush(context.Background(), "nothing", "x").Err())
+	other.Wait()
+	_, err = s.Get(context.Background(), "k")
+	require.NoError(t, err)
+}
