@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -84,7 +85,7 @@ func (s *server) raw(tb testing.TB) *redis.Client {
 }
 
 // closed closes c at the end of the test.
-func closed[C redis.UniversalClient](tb testing.TB, c C) C {
+func closed[C io.Closer](tb testing.TB, c C) C {
 	tb.Helper()
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
