@@ -22,6 +22,7 @@ type issuer struct {
 	answers chan string
 
 	URL          string   `json:"issuer"`
+	TLS          string   `json:"tls"`       // the same with TLS, if asked for
 	API          string   `json:"api"`       // its resources are audiences of the gateway
 	OtherAPI     string   `json:"other_api"` // its are somebody else's
 	Algorithms   []string `json:"algorithms"`
@@ -29,15 +30,23 @@ type issuer struct {
 	ClientSecret string   `json:"client_secret"`
 }
 
-// startIssuer starts an issuer with keys of its own, on a port of its own choice if port is empty.
-func startIssuer(t *testing.T, port string) *issuer {
+// startIssuer starts an issuer with keys of its own, on a port of its own choice if port is empty. It knows its own client and those
+// registered, by RFC 7591 metadata, as clients of the introspection endpoint.
+func startIssuer(t *testing.T, port string, registered ...members) *issuer {
+	t.Helper()
+	return startIssuerWithTLS(t, port, "", registered...)
+}
+
+// startIssuerWithTLS is startIssuer that also listens with TLS, if dir holds what it needs for that.
+func startIssuerWithTLS(t *testing.T, port, dir string, registered ...members) *issuer {
 	t.Helper()
 	i := &issuer{answers: make(chan string, 16)}
 	cmd := exec.Command("node", "server.mjs")
 	cmd.Dir = "oidc-provider"
-	cmd.Env = append(os.Environ(), "PORT="+port)
+	clients, err := json.Marshal(append([]members{}, registered...))
+	require.NoError(t, err)
+	cmd.Env = append(os.Environ(), "PORT="+port, "TLS_DIR="+dir, "CLIENTS="+string(clients))
 	cmd.Stdout = &lineWriter{out: i.answers}
-	var err error
 	i.stdin, err = cmd.StdinPipe()
 	require.NoError(t, err)
 	i.process = start(t, cmd)
@@ -94,6 +103,27 @@ func (i *issuer) tokenFor(resource, scope string) string {
 	return clientCredentials(i.t, i.URL+"/token", i.ClientID, i.ClientSecret, url.Values{"resource": {resource}, "scope": {scope}})
 }
 
+// opaque is a new opaque token that grants orders:read.
+func (i *issuer) opaque() string {
+	i.t.Helper()
+	return i.token("opaque")
+}
+
+func (i *issuer) opaques(n int) []string {
+	i.t.Helper()
+	all := make([]string, n)
+	for k := range all {
+		all[k] = i.opaque()
+	}
+	return all
+}
+
+// revoke has the client that got the token take it back (RFC 7009).
+func (i *issuer) revoke(token string) {
+	i.t.Helper()
+	revoke(i.t, i.URL+"/revoke", i.ClientID, i.ClientSecret, token)
+}
+
 // trusted is the issuer as a member of the gateway's configuration.
 func (i *issuer) trusted(keys members) members {
 	audiences := []string{i.API + "brief"}
@@ -110,6 +140,22 @@ func (i *issuer) trusted(keys members) members {
 func clientCredentials(t *testing.T, endpoint, id, secret string, form url.Values) string {
 	t.Helper()
 	form.Set("grant_type", "client_credentials")
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.Unmarshal(postForm(t, endpoint, id, secret, form), &answer))
+	require.NotEmpty(t, answer.AccessToken)
+	return answer.AccessToken
+}
+
+// revoke has a client take back a token that it got (RFC 7009).
+func revoke(t *testing.T, endpoint, id, secret, token string) {
+	t.Helper()
+	postForm(t, endpoint, id, secret, url.Values{"token": {token}})
+}
+
+func postForm(t *testing.T, endpoint, id, secret string, form url.Values) []byte {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	req.SetBasicAuth(id, secret)
@@ -120,12 +166,7 @@ func clientCredentials(t *testing.T, endpoint, id, secret string, form url.Value
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode, "%s", body)
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	require.NoError(t, json.Unmarshal(body, &answer))
-	require.NotEmpty(t, answer.AccessToken)
-	return answer.AccessToken
+	return body
 }
 
 // lineWriter sends what is written to it line by line.
