@@ -127,14 +127,14 @@ func TestTheBoundInBytesCountsWhatAnswersAreMadeInto(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newQuiet(`{"active":true,` + member + `}`)
-			c := u.client(t, options(func(o *introspect.Options) { o.MaxBytes = 16 * most }))
+			c := u.client(t, options(func(o *introspect.Options) { o.MaxBytes = 8 * most }))
 			before := heap()
-			for i := range 100 {
+			for i := range 40 {
 				_, _ = c.Introspect(t.Context(), fmt.Sprint("t", i))
 			}
 			good, _ := c.Remembered()
 			require.Greater(t, good, 1)
-			require.LessOrEqual(t, heap()-before, int64(16*most*9/8), "an eighth is the allocator's; %d are remembered", good)
+			require.LessOrEqual(t, heap()-before, int64(8*most*9/8), "an eighth is the allocator's; %d are remembered", good)
 			runtime.KeepAlive(c)
 		})
 	}

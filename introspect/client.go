@@ -72,8 +72,8 @@ func New(c Config, opts *Options) (*Client, error) {
 // by its own ctx, the call goes on for the others. A token that is remembered costs one keyed hash and no call.
 //
 // At most 100 calls are under way and 1,000 tokens wait for one; more are undecided at once. After five failures in a row the endpoint
-// is left alone for a second, then one call tries it; what is not remembered is undecided meanwhile. See [WithPeer] for how one
-// client is kept from taking the place of others.
+// is left alone for a second, then one call tries it; what is not remembered is undecided meanwhile. If one known peer had them all, this
+// is so for its tokens only. See [WithPeer] for how one client is kept from taking the place of others.
 func (c *Client) Introspect(ctx context.Context, tok string, have ...Proof) (*Result, error) {
 	if c == nil || c.settings == nil {
 		return nil, errNoClient

@@ -91,13 +91,13 @@ func (c *Client) decide(waiting context.Context, f *flight, k key, tok string, p
 	if e, ok := c.shared.recall(k); ok {
 		return e, nil
 	}
-	return c.call(k, tok)
+	return c.call(k, tok, peer)
 }
 
 // enter waits until a call may begin. Where nothing but a call could help, it does not wait for one that would not be made.
 func (c *Client) enter(waiting context.Context, f *flight, peer netip.Prefix) error {
 	if c.shared == nil {
-		if last := c.breaker.paused(time.Now()); last != nil {
+		if last := c.breaker.paused(time.Now(), peer); last != nil {
 			return c.paused(last)
 		}
 	}
@@ -127,9 +127,9 @@ func (c *Client) paused(last error) error {
 }
 
 // call asks the endpoint.
-func (c *Client) call(k key, tok string) (*entry, error) {
+func (c *Client) call(k key, tok string, peer netip.Prefix) (*entry, error) {
 	asked := time.Now()
-	p, last := c.breaker.ask(asked)
+	p, last := c.breaker.ask(asked, peer)
 	if last != nil {
 		return nil, c.paused(last)
 	}

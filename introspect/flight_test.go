@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -268,6 +269,83 @@ func TestCallsThatWereUnderWayDoNotProlongThePause(t *testing.T) {
 		u.serve(active())
 		time.Sleep(100 * time.Millisecond)
 		require.Equal(t, atOnce("active"), ask(t.Context(), c, tokenA))
+	})
+}
+
+// failsOnBad makes the endpoint fail about whatever token begins with bad.
+func failsOnBad(u *endpoint) {
+	u.respond = func(r *http.Request, form url.Values) (*http.Response, error) {
+		if strings.HasPrefix(form.Get("token"), "bad") {
+			return answer(r, 500, u.header, ""), nil
+		}
+		return answer(r, 200, u.header, active()), nil
+	}
+}
+
+func TestOneClientsFailuresPauseNobodyElse(t *testing.T) {
+	evil, honest := netip.MustParseAddr("2001:db8:bad::1"), netip.MustParseAddr("192.0.2.1")
+	for name, row := range map[string]struct {
+		others int // failures of others, before
+		wait   time.Duration
+	}{
+		"alone":                   {0, 0},
+		"with one of another's":   {1, 2 * time.Second},
+		"after an outage for all": {5, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := serving("")
+				failsOnBad(u)
+				c := u.client(t)
+				bad, good := introspect.WithPeer(t.Context(), evil), introspect.WithPeer(t.Context(), honest)
+				for i := range row.others {
+					require.Equal(t, atOnce("undecided"), ask(good, c, fmt.Sprint("bad-luck", i)))
+				}
+				begin, decided := time.Now(), 0
+				for i := range 500 { // in five seconds
+					for j := range 10 {
+						require.Equal(t, atOnce("undecided"), ask(bad, c, fmt.Sprintf("bad-%d-%d", i, j)))
+					}
+					time.Sleep(5 * time.Millisecond)
+					switch got := ask(good, c, fmt.Sprint("good", i)); {
+					case got == atOnce("active"):
+						decided++
+					case time.Since(begin) > row.wait:
+						require.Equal(t, atOnce("active"), got, "after %v", time.Since(begin))
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+				require.GreaterOrEqual(t, decided, 300)
+			})
+		})
+	}
+}
+
+func TestFailuresOfOneClientPauseItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving("")
+		failsOnBad(u)
+		c := u.client(t)
+		ctx := introspect.WithPeer(t.Context(), netip.MustParseAddr("2001:db8:bad::1"))
+		for i := range 10_000 { // in ten seconds
+			require.Equal(t, atOnce("undecided"), ask(ctx, c, fmt.Sprint("bad", i)))
+			time.Sleep(time.Millisecond)
+		}
+		require.LessOrEqual(t, u.calls(), 5+10)
+	})
+}
+
+func TestFailuresOfSeveralClientsPauseAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := serving("")
+		u.fail(500)
+		c := u.client(t)
+		for i := range 10_000 { // in ten seconds, of as many clients
+			ctx := introspect.WithPeer(t.Context(), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+			require.Equal(t, atOnce("undecided"), ask(ctx, c, fmt.Sprint("t", i)))
+			time.Sleep(time.Millisecond)
+		}
+		require.LessOrEqual(t, u.calls(), 5+10)
 	})
 }
 

@@ -11,7 +11,8 @@ type peerKey struct{}
 // has seen it. Peers with one IPv4 address, or one /64 of IPv6, are one.
 //
 // What a known peer has waiting or under way at once is bounded to a quarter of all there may be, so that a client that sends garbage
-// does not keep other clients' tokens from being decided. Without a peer there is no such bound. An address that is not valid
+// does not keep other clients' tokens from being decided; nor does it by tokens that make the endpoint fail, because failures of one
+// known peer pause no other. Without a peer there is no such bound. An address that is not valid
 // leaves ctx as it is, and so does any address where ctx has a peer already: who speaks first is nearer to the client.
 func WithPeer(ctx context.Context, addr netip.Addr) context.Context {
 	p := peerOf(addr)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -48,7 +49,7 @@ var errStorePaused = errors.New("introspect: the store is left alone for a momen
 
 // do makes one operation, unless too many have failed of late.
 func (s *shared) do(op func(context.Context) ([]byte, error)) ([]byte, error) {
-	p, last := s.breaker.ask(time.Now())
+	p, last := s.breaker.ask(time.Now(), netip.Prefix{})
 	if last != nil {
 		return nil, errStorePaused
 	}
