@@ -50,7 +50,9 @@ func startGateway(t *testing.T, issuers ...members) *gateway {
 	file := filepath.Join(t.TempDir(), "gateway.json")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
 
-	g.process = start(t, exec.Command(gatewayBinary, "-config", file))
+	binary, err := gatewayBinary()
+	require.NoError(t, err)
+	g.process = start(t, exec.Command(binary, "-config", file))
 	address := g.waitForLog(listening)
 	g.url, g.admin = "http://"+address[1], "http://"+address[2]
 	return g
@@ -76,7 +78,11 @@ func (r response) backendHeader(t *testing.T) (h http.Header) {
 
 // send makes a request with a bearer token, if there is one, and what edits do to it.
 func (g *gateway) send(method, path, token string, edits ...func(*http.Request)) (response, error) {
-	req, err := http.NewRequest(method, g.url+path, nil)
+	return send(method, g.url+path, token, edits...)
+}
+
+func send(method, url, token string, edits ...func(*http.Request)) (response, error) {
+	req, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		return response{}, err
 	}

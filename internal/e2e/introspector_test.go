@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -84,7 +83,7 @@ func requireAccepted(t *testing.T, c *introspect.Client, tokens ...string) {
 func requireUndecided(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	require.Error(t, err)
-	require.False(t, errors.Is(err, introspect.ErrRefused), "%v", err)
+	require.NotErrorIs(t, err, introspect.ErrRefused)
 	require.Equal(t, introspect.ReasonUndecided, introspect.ReasonOf(err))
 	for _, secret := range secrets {
 		require.NotContains(t, err.Error(), secret)

@@ -5,11 +5,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-// gatewayBinary is the program under test, built once for all tests.
-var gatewayBinary string
+// built is where programs are built to. It lasts as long as the tests.
+var built string
+
+// gatewayBinary is the gateway under test, built once for all tests that want it.
+var gatewayBinary = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(built, "gateway")
+	return file, runTool("go", "build", "-C", "../../examples/gateway", "-o", file, ".")
+})
 
 func TestMain(m *testing.M) {
 	status, err := prepareAndRun(m)
@@ -29,10 +36,7 @@ func prepareAndRun(m *testing.M) (int, error) {
 	if err := installIssuer(); err != nil {
 		return 1, err
 	}
-	gatewayBinary = filepath.Join(dir, "gateway")
-	if err := runTool("go", "build", "-C", "../../examples/gateway", "-o", gatewayBinary, "."); err != nil {
-		return 1, err
-	}
+	built = dir
 	return m.Run(), nil
 }
 
