@@ -96,9 +96,7 @@ func load(t *testing.T, end time.Time, gateways ...*gateway) *burden {
 					t.Error(got)
 					return
 				}
-				took := int64(time.Since(began))
-				for old := l.nanos.Load(); took > old && !l.nanos.CompareAndSwap(old, took); old = l.nanos.Load() {
-				}
+				raise(&l.nanos, int64(time.Since(began)))
 				l.asked.Add(1)
 			}
 		})
@@ -106,4 +104,10 @@ func load(t *testing.T, end time.Time, gateways ...*gateway) *burden {
 	calling.Wait()
 	counter.Wait()
 	return l
+}
+
+// raise makes most at least n.
+func raise(most *atomic.Int64, n int64) {
+	for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+	}
 }

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,4 +76,37 @@ func TestAStoreWhosePoolIsTakenByOthersFailsInTime(t *testing.T) {
 	other.Wait()
 	_, err = s.Get(context.Background(), "k")
 	require.NoError(t, err)
+}
+
+func TestConnectionsThatAreNeverMadeHoldUpNobody(t *testing.T) {
+	const callers, poolSize = 200, 4
+	for _, heeds := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the client heeds contexts: %v", heeds), func(t *testing.T) {
+			var dials, most atomic.Int64
+			s := newStore(t, closed(t, redis.NewClient(&redis.Options{
+				Addr: "redis.test:6379", ContextTimeoutEnabled: heeds, PoolSize: poolSize, DialTimeout: patience,
+				Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					raise(&most, dials.Add(1))
+					defer dials.Add(-1)
+					<-ctx.Done()
+					return nil, ctx.Err()
+				},
+			})))
+			began := time.Now()
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+					defer cancel()
+					if _, err := s.Get(ctx, "k"); err == nil {
+						t.Error("no error")
+					}
+				})
+			}
+			all.Wait()
+			require.Less(t, time.Since(began), patience/2)
+			require.Positive(t, most.Load())
+			require.LessOrEqual(t, most.Load(), int64(poolSize))
+		})
+	}
 }

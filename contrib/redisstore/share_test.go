@@ -87,8 +87,7 @@ func TestWhatOneGatewayForgetsTheOtherForgetsWithinTwoSeconds(t *testing.T) {
 			if late {
 				t.Error("still active after 2 seconds")
 			}
-			for old := worst.Load(); int64(took) > old && !worst.CompareAndSwap(old, int64(took)); old = worst.Load() {
-			}
+			raise(&worst, int64(took))
 			if a.ask(tok) != "inactive" {
 				t.Error("A itself has not forgotten")
 			}

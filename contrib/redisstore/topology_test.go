@@ -152,8 +152,8 @@ func cluster(tb testing.TB) [3]*server {
 	for _, n := range nodes {
 		c := n.raw(tb)
 		eventually(tb, func() bool {
-			slots, err := c.ClusterSlots(ctx).Result()
-			return err == nil && len(slots) == 3 && strings.Contains(c.ClusterInfo(ctx).Val(), "cluster_state:ok")
+			shards, err := c.ClusterShards(ctx).Result()
+			return err == nil && len(shards) == 3 && strings.Contains(c.ClusterInfo(ctx).Val(), "cluster_state:ok")
 		}, "the cluster does not come together", n.logged)
 	}
 	return nodes
