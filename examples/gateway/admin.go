@@ -8,7 +8,7 @@ import (
 	"github.com/perimeter-go/perimeter/jwks"
 )
 
-// adminHandler serves readiness and key state. Both read what is in memory: asking often costs the issuers nothing.
+// adminHandler serves readiness and the state of keys, introspection and Redis. Both read what is in memory: asking often costs the issuers nothing.
 func adminHandler(s *server) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
@@ -27,7 +27,8 @@ func adminHandler(s *server) http.Handler {
 	return mux
 }
 
-// ready reports whether the gateway can decide about every issuer's tokens and takes new requests.
+// ready reports whether the gateway can verify every issuer's tokens and takes new requests. Introspection and Redis have no say:
+// to take the gateway out of service would not mend them.
 func (s *server) ready() bool {
 	for _, i := range s.gateway.issuers {
 		if !i.keys.Status().Usable {
@@ -41,11 +42,27 @@ type report struct {
 	Ready    bool           `json:"ready"`
 	Draining bool           `json:"draining"`
 	Issuers  []issuerReport `json:"issuers"`
+	Redis    *healthReport  `json:"redis,omitempty"`
 }
 
 type issuerReport struct {
-	Issuer string    `json:"issuer"`
-	Keys   keyReport `json:"keys"`
+	Issuer        string               `json:"issuer"`
+	Keys          keyReport            `json:"keys"`
+	Introspection *introspectionReport `json:"introspection,omitempty"`
+}
+
+// introspectionReport counts what has happened since the start, in the words of introspect.Options.Observe.
+type introspectionReport struct {
+	healthReport
+
+	Events map[string]int64 `json:"events"`
+}
+
+// healthReport says of what fails how it failed first, and since when.
+type healthReport struct {
+	Failing bool      `json:"failing"`
+	Since   time.Time `json:"since,omitzero"`
+	Error   string    `json:"error,omitempty"`
 }
 
 type keyReport struct {
@@ -67,9 +84,22 @@ type keyReport struct {
 func (s *server) report() report {
 	r := report{Ready: s.ready(), Draining: s.draining.Load()}
 	for _, i := range s.gateway.issuers {
-		r.Issuers = append(r.Issuers, issuerReport{Issuer: i.issuer, Keys: keysOf(i.keys.Status())})
+		one := issuerReport{Issuer: i.issuer, Keys: keysOf(i.keys.Status())}
+		if i.teller != nil {
+			one.Introspection = &introspectionReport{healthReport: healthOf(&i.teller.health), Events: i.teller.counted()}
+		}
+		r.Issuers = append(r.Issuers, one)
+	}
+	if shared := s.gateway.shared; shared != nil {
+		state := healthOf(&shared.health)
+		r.Redis = &state
 	}
 	return r
+}
+
+func healthOf(h *health) healthReport {
+	why, since := h.failing()
+	return healthReport{Failing: why != "", Since: since, Error: why}
 }
 
 func keysOf(s jwks.Status) keyReport {

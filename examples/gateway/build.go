@@ -13,56 +13,84 @@ import (
 	"github.com/perimeter-go/perimeter/token"
 )
 
-// A gateway is a configuration put together: who is trusted, and the handler that guards and forwards. Building one performs
-// no I/O.
+// A gateway is a configuration put together: who is trusted, and the handler that guards and forwards. Building one reads the
+// files that hold secrets, and performs no other I/O. Who has built one closes it.
 type gateway struct {
 	issuers []trusted
+	shared  *sharedStore      // nil: nothing is shared
 	proxies map[string]*proxy // by upstream
 	handler http.Handler
 }
 
-// build never fails for a configuration that parseConfig has returned. The log may be nil, for one that will not serve.
+// build never fails for a configuration that parseConfig has returned, unless a file has gone since. The log may be nil, for
+// a gateway that will not serve.
 func build(c *config, log *slog.Logger) (*gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	g := &gateway{proxies: map[string]*proxy{}}
+	if err := g.assemble(c, log); err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	return g, nil
+}
+
+// close lets go of Redis. The gateway may still be asked after that, and decides without it.
+func (g *gateway) close() error {
+	if g.shared == nil {
+		return nil
+	}
+	return g.shared.client.Close()
+}
+
+func (g *gateway) assemble(c *config, log *slog.Logger) error {
+	if c.redis != nil {
+		shared, err := c.redis.open(log)
+		if err != nil {
+			return fmt.Errorf("redis: %w", err)
+		}
+		g.shared = shared
+	}
 	guard, err := g.buildGuard(c, log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	identity, err := forward.New(c.forwarding(newMistakes()))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := g.buildProxies(c, identity, log); err != nil {
-		return nil, err
+		return err
 	}
 	rules := make([]middleware.Rule, 0, len(c.routes)+1)
 	for i := range c.routes {
-		rules = append(rules, c.routes[i].rule())
+		rule, err := g.rule(c, &c.routes[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.routes[i].path, err)
+		}
+		rules = append(rules, rule)
 	}
 	if c.externalURL != "" {
 		rules = append(rules, middleware.Rule{Pattern: metadataPattern, Public: true})
 	}
 	routes, err := middleware.NewRoutes(rules...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	inner := g.dispatcher(c, routes)
 	if c.externalURL != "" {
 		if inner, err = withMetadata(c, inner); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	g.handler = guard.Routes(routes)(inner)
-	return g, nil
+	return nil
 }
 
 func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, error) {
 	verifiers := make([]*token.Verifier, 0, len(c.issuers))
 	for n := range c.issuers {
-		i, err := c.issuers[n].trust(log)
+		i, err := c.issuers[n].trust(g.shared, log)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.issuers[n].path, err)
 		}

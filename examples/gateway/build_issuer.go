@@ -23,17 +23,21 @@ type trusted struct {
 	issuer   string
 	keys     *jwks.Cache
 	verifier *token.Verifier
+	teller   *introspector // nil: it cannot be asked about tokens
 }
 
-// trust makes the verifier of one issuer. It asks for no key yet.
-func (i *issuerConfig) trust(log *slog.Logger) (trusted, error) {
+// trust makes the verifier of one issuer, and its introspector. It asks for nothing yet.
+func (i *issuerConfig) trust(shared *sharedStore, log *slog.Logger) (trusted, error) {
 	policy := i.policy(newMistakes())
 	keys, err := i.newCache(log)
 	if err != nil {
 		return trusted{}, err
 	}
-	verifier, err := token.NewVerifier(keys, policy, nil)
-	return trusted{issuer: i.issuer, keys: keys, verifier: verifier}, err
+	t := trusted{issuer: i.issuer, keys: keys}
+	if t.verifier, err = token.NewVerifier(keys, policy, nil); err == nil && i.introspection != nil {
+		t.teller, err = i.introspector(keys, shared, log)
+	}
+	return t, err
 }
 
 func (i *issuerConfig) leewayOrDefault() time.Duration {

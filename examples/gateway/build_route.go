@@ -10,12 +10,17 @@ import (
 
 var errClaim = errors.New("a claim is not what the route asks for")
 
-func (r *routeConfig) rule() middleware.Rule {
+func (g *gateway) rule(c *config, r *routeConfig) (middleware.Rule, error) {
 	rule := middleware.Rule{Pattern: r.pattern, Public: r.public, Issuers: r.issuers, Scope: r.requirement()}
 	if len(r.claims) > 0 {
 		rule.Check = r.checkClaims
 	}
-	return rule
+	if r.public {
+		return rule, nil
+	}
+	var err error
+	rule.Authenticator, err = g.authenticator(c, r)
+	return rule, err
 }
 
 // requirement is zero, which asks for nothing, when the route names no scope.
@@ -32,23 +37,38 @@ func (r *routeConfig) requirement() scope.Requirement {
 	}
 }
 
-// checkClaims asks of the verified claims what token.Policy.RequiredClaims would: a string that equals the value, or for an
-// empty value anything but null and an empty string. A number or a list never equals a string.
 func (r *routeConfig) checkClaims(_ *http.Request, id middleware.Identity) error {
-	var claims map[string]any
-	if err := id.Token.Decode(&claims); err != nil {
+	if !claimsHold(id, r.claims) {
 		return errClaim
 	}
-	for name, want := range r.claims {
+	return nil
+}
+
+// claimsHold asks of the verified claims, or of an opaque token of the issuer's answer, what token.Policy.RequiredClaims
+// would: a string that equals the value, or for an empty value anything but null and an empty string. A number or a list never
+// equals a string.
+func claimsHold(id middleware.Identity, wanted map[string]string) bool {
+	if len(wanted) == 0 {
+		return true
+	}
+	decode := id.Introspection.Decode
+	if id.Token != nil {
+		decode = id.Token.Decode
+	}
+	var claims map[string]any
+	if decode(&claims) != nil {
+		return false
+	}
+	for name, want := range wanted {
 		have := claims[name]
 		if want == "" && have != nil && have != "" {
 			continue
 		}
 		if text, ok := have.(string); !ok || text != want || want == "" {
-			return errClaim
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // dispatcher hands what the guard let through to the upstream of the rule that matched.

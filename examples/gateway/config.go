@@ -16,6 +16,7 @@ type config struct {
 	upstream            string
 	issuers             []issuerConfig
 	routes              []routeConfig
+	redis               *redisConfig   // nil: the section is off
 	identityHeaders     *headersConfig // nil: the section is off
 	forwardAuthorization,
 	streamPastExpiry bool
@@ -35,6 +36,19 @@ type issuerConfig struct {
 	jwksURL                  string
 	keys                     keysConfig
 	insecureAllowHTTP        bool
+	introspection            *introspectionConfig // nil: the section is off
+}
+
+type introspectionConfig struct {
+	path                       string // where it stands, such as issuers[0].introspection
+	endpoint, auth             string
+	clientID, clientSecretFile string
+	ttl, negativeTTL, timeout  time.Duration
+	signed                     bool
+}
+
+type redisConfig struct {
+	url, keyFile string
 }
 
 type keysConfig struct {
@@ -48,8 +62,11 @@ type routeConfig struct {
 	all, any []string // both given: both must hold
 	issuers  []string
 	claims   map[string]string
-	public   bool
-	upstream string
+	accept   []string // kinds of credential; empty: any that is configured
+
+	introspect bool // a JWT is verified, and then asked about
+	public     bool
+	upstream   string
 }
 
 type headersConfig struct {
@@ -89,9 +106,10 @@ func parseConfig(data []byte) (*config, error) {
 	if err := m.err(); err != nil {
 		return nil, err
 	}
-	if _, err := build(c, nil); err != nil {
+	g, err := build(c, nil)
+	if err != nil {
 		m.addAll(top, fmt.Errorf("%w: %w", errBuild, err))
 		return nil, m.err()
 	}
-	return c, nil
+	return c, g.close()
 }

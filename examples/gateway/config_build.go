@@ -20,6 +20,7 @@ func (c *config) checkByBuilding(m *mistakes) {
 		i.checkElements(m)
 		i.policy(m)
 		i.keyOptions(m)
+		i.checkIntrospectionByBuilding(m)
 		if _, err := i.newCache(nil); err != nil && i.issuer != "" {
 			m.addAll(i.addressPath(), err)
 		}

@@ -27,6 +27,7 @@ func (c *config) check(m *mistakes) {
 	for i := range c.routes {
 		c.checkRoute(&c.routes[i], m)
 	}
+	c.checkRedis(m)
 	c.checkByBuilding(m)
 }
 
@@ -103,6 +104,9 @@ func (i *issuerConfig) check(m *mistakes) {
 	} else if i.issuer != "" {
 		i.checkWebAddress(".issuer", i.issuer, m)
 	}
+	if i.introspection != nil {
+		i.introspection.check(i, m)
+	}
 }
 
 // checkWebAddress holds an address from which keys are fetched to https.
@@ -137,13 +141,17 @@ func (c *config) checkRoute(r *routeConfig, m *mistakes) {
 	if r.pattern == "" {
 		m.missing(r.path+".pattern", "required: such as GET /orders/{id}")
 	}
-	if r.public && len(r.all)+len(r.any)+len(r.claims)+len(r.issuers) > 0 {
-		m.addf(r.path+".public", "contradicts all, any, claims and issuers: a public route asks for nothing")
+	asks := len(r.all)+len(r.any)+len(r.claims)+len(r.issuers)+len(r.accept) > 0 || r.introspect
+	if r.public && asks {
+		m.addf(r.path+".public", "contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing")
 	}
 	for n, issuer := range r.issuers {
 		if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.issuer == issuer }) {
 			m.addf(r.path+".issuers["+strconv.Itoa(n)+"]", "not the issuer of any member of issuers")
 		}
+	}
+	if !r.public {
+		c.checkCredentials(r, m)
 	}
 }
 

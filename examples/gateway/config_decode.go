@@ -19,6 +19,9 @@ func decodeConfig(root *node, m *mistakes) *config {
 	if n := s.take("identity_headers"); n != nil {
 		c.identityHeaders = decodeHeaders(open(n, m))
 	}
+	if n := s.take("redis"); n != nil {
+		c.redis = decodeRedis(open(n, m))
+	}
 	s.refuseUnknown()
 	return c
 }
@@ -40,8 +43,26 @@ func decodeIssuer(s *section) issuerConfig {
 	if n := s.take("keys"); n != nil {
 		i.keys = decodeKeys(open(n, s.m))
 	}
+	if n := s.take("introspection"); n != nil {
+		i.introspection = decodeIntrospection(open(n, s.m))
+	}
 	s.refuseUnknown()
 	return i
+}
+
+func decodeIntrospection(s *section) *introspectionConfig {
+	defer s.refuseUnknown()
+	return &introspectionConfig{
+		path: s.path, endpoint: s.text("endpoint"), auth: orDefault(s.text("auth"), defaultAuth),
+		clientID: s.text("client_id"), clientSecretFile: s.text("client_secret_file"),
+		ttl: s.duration("ttl"), negativeTTL: s.duration("negative_ttl"), timeout: s.duration("timeout"),
+		signed: s.flag("signed"),
+	}
+}
+
+func decodeRedis(s *section) *redisConfig {
+	defer s.refuseUnknown()
+	return &redisConfig{url: s.text("url"), keyFile: s.text("key_file")}
 }
 
 func decodeKeys(s *section) keysConfig {
@@ -58,6 +79,7 @@ func decodeRoute(s *section) routeConfig {
 		path: s.path, pattern: s.text("pattern"),
 		all: s.texts("all"), any: s.texts("any"),
 		issuers: s.texts("issuers"), claims: s.table("claims"),
+		accept: s.texts("accept"), introspect: s.flag("introspect"),
 		public: s.flag("public"), upstream: s.text("upstream"),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/jwks"
 	"github.com/perimeter-go/perimeter/token"
 )
@@ -32,18 +33,23 @@ const fullConfig = `{
     "scopes_allowed": ["orders:read", "orders:write"],
     "jwks_url": "http://127.0.0.1:9100/keys",
     "keys": {"max_age": "5m", "min_interval": "15s", "max_stale": "24h", "timeout": "5s", "snapshot": "/var/lib/gateway/keys.json"},
-    "insecure_allow_http": true
+    "insecure_allow_http": true,
+    "introspection": {"endpoint": "http://127.0.0.1:9100/introspect", "auth": "client_secret_post", "client_id": "gateway",
+                      "client_secret_file": "SECRET-FILE", "ttl": "20s", "negative_ttl": "2s", "timeout": "3s", "signed": true}
   }, {"issuer": "https://token.actions.githubusercontent.com", "preset": "github-actions", "audiences": ["deploy"]}],
   "routes": [
     {"pattern": "POST /orders/v1/", "any": ["orders:write", "orders:admin"], "issuers": []},
-    {"pattern": "GET /reports/", "all": ["reports:read"], "any": ["eu", "us"], "issuers": ["https://id.example.com"]},
+    {"pattern": "GET /reports/", "all": ["reports:read"], "any": ["eu", "us"], "issuers": ["https://id.example.com"],
+     "accept": ["jwt"], "introspect": true},
+    {"pattern": "GET /opaque/", "accept": ["opaque"]},
     {"pattern": "POST /deploy/", "claims": {"repository": "acme/orders"}},
     {"pattern": "GET /healthz", "public": true, "upstream": "https://health.example.com:8443/"}
   ],
   "identity_headers": {"subject": "X-Identity-Subject", "issuer": "X-Identity-Issuer", "client_id": "X-Identity-Client",
                        "scopes": "X-Identity-Scopes", "kind": "X-Identity-Kind", "claims": {"tenant": "X-Identity-Tenant"}},
   "forward_authorization": false,
-  "stream_past_expiry": true
+  "stream_past_expiry": true,
+  "redis": {"url": "rediss://user:password@redis.example.com:6379/0", "key_file": "KEY-FILE"}
 }`
 
 func TestGoodConfigurations(t *testing.T) {
@@ -66,7 +72,7 @@ func TestGoodConfigurations(t *testing.T) {
 		{"Cognito, which has clients and no audience", edit(t, leastConfig, `"audiences": ["orders-api"]`, `"preset": "cognito", "client_ids": ["app"]`)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := parseConfig([]byte(tc.text))
+			_, err := parseConfig([]byte(withFiles(tc.text)))
 			require.NoError(t, err)
 		})
 	}
@@ -111,11 +117,9 @@ func TestMistakesOfContent(t *testing.T) {
 		{"a member given twice after unescaping", `"audiences"`, `"audi\u0065nces": ["a"], "audiences"`, "issuers[0].audiences: given twice"},
 		{"TLS is not built yet", `"listen"`, `"tls": {}, "listen"`, "tls: unknown member"},
 		{"mTLS is not built yet", `"listen"`, `"mtls": {}, "listen"`, "mtls: unknown member"},
-		{"Redis is not built yet", `"listen"`, `"redis": {}, "listen"`, "redis: unknown member"},
 		{"the limiter is not built yet", `"listen"`, `"failed_auth_limit": {}, "listen"`, "failed_auth_limit: unknown member"},
-		{"introspection is not built yet", `"audiences"`, `"introspection": {}, "audiences"`, "issuers[0].introspection: unknown member"},
-		{"kinds of credential are not built yet", `"all"`, `"accept": ["jwt"], "all"`, "routes[0].accept: unknown member"},
-		{"introspection per route is not built yet", `"all"`, `"introspect": true, "all"`, "routes[0].introspect: unknown member"},
+		{"opaque tokens and nobody to ask", `"all"`, `"accept": ["opaque"], "all"`, "routes[0].accept: opaque: no issuer of this route has introspection, so that nobody can be asked"},
+		{"nobody to ask about JWTs", `"all"`, `"introspect": true, "all"`, "routes[0].introspect: not every issuer of this route has introspection: issuers[0]"},
 		{"peers are not built yet", `"all"`, `"peers": [], "all"`, "routes[0].peers: unknown member"},
 		{"an unknown member of keys", `"audiences"`, `"keys": {"maxage": "5m"}, "audiences"`, "issuers[0].keys.maxage: unknown member"},
 		{"an unknown member of identity_headers", `"listen"`, `"identity_headers": {"sub": ""}, "listen"`, "identity_headers.sub: unknown member"},
@@ -204,13 +208,13 @@ func TestMistakesOfContent(t *testing.T) {
 		{"no routes", `"routes": [{"pattern": "GET /orders/v1/{id}", "all": ["orders:read"]}]`, `"routes": []`, "routes: required: what no route names is refused"},
 		{"a route without a pattern", `"pattern": "GET /orders/v1/{id}",`, ``, "routes[0].pattern: required: such as GET /orders/{id}"},
 		{"a scope that is two", `"orders:read"`, `"orders:read orders:write"`, `routes[0].all[0]: "orders:read orders:write" is no scope: printable ASCII without blanks, quotes and backslashes`},
-		{"a public route with scopes", `"all"`, `"public": true, "all"`, "routes[0].public: contradicts all, any, claims and issuers: a public route asks for nothing"},
-		{"a public route with claims", `"all": ["orders:read"]`, `"public": true, "claims": {"a": "b"}`, "routes[0].public: contradicts all, any, claims and issuers: a public route asks for nothing"},
-		{"a public route with issuers", `"all": ["orders:read"]`, `"public": true, "issuers": ["https://id.example.com"]`, "routes[0].public: contradicts all, any, claims and issuers: a public route asks for nothing"},
+		{"a public route with scopes", `"all"`, `"public": true, "all"`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
+		{"a public route with claims", `"all": ["orders:read"]`, `"public": true, "claims": {"a": "b"}`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
+		{"a public route with issuers", `"all": ["orders:read"]`, `"public": true, "issuers": ["https://id.example.com"]`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
 		{"a route of an issuer that is not configured", `"all"`, `"issuers": ["https://id.example.com/"], "all"`, "routes[0].issuers[0]: not the issuer of any member of issuers"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := parseConfig([]byte(edit(t, leastConfig, tc.old, tc.new)))
+			_, err := parseConfig([]byte(withFiles(edit(t, leastConfig, tc.old, tc.new))))
 			require.EqualError(t, err, tc.want)
 		})
 	}
@@ -233,7 +237,9 @@ func TestAllMistakesComeTogetherInTheOrderOfTheFile(t *testing.T) {
 		"issuers[0].audiences: required: the names under which this service is the audience of a token",
 		`issuers[0].leeway: "x" is no duration such as 30s or 5m`,
 		"upstream: must have no path, query or fragment: what the client asks for is forwarded as it is",
-		"redis: unknown member",
+		"redis: no issuer has introspection: there is nothing to share",
+		"redis.key_file: required: a file with at least 32 random bytes in base64, the same for all gateways",
+		"redis.url: required: such as rediss://user:password@redis.example.com:6379/0",
 	}, "\n"))
 }
 
@@ -285,7 +291,7 @@ func TestWhatAPresetDemandsStaysDemanded(t *testing.T) {
 }
 
 func TestEveryMemberReachesThePolicy(t *testing.T) {
-	c, err := parseConfig([]byte(fullConfig))
+	c, err := parseConfig([]byte(withFiles(fullConfig)))
 	require.NoError(t, err)
 	p := c.issuers[0].policy(newMistakes())
 	require.Equal(t, token.Policy{
@@ -299,4 +305,6 @@ func TestEveryMemberReachesThePolicy(t *testing.T) {
 		MaxAge: 5 * time.Minute, MinInterval: 15 * time.Second, MaxStale: 24 * time.Hour, Timeout: 5 * time.Second,
 		Snapshot: "/var/lib/gateway/keys.json", InsecureAllowHTTP: true,
 	}, o)
+	asking := c.issuers[0].introspection.options(newMistakes())
+	require.Equal(t, &introspect.Options{TTL: 20 * time.Second, NegativeTTL: 2 * time.Second, Timeout: 3 * time.Second}, asking)
 }

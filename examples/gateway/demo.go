@@ -49,6 +49,7 @@ func serveDemo(ctx context.Context, listen string, out io.Writer, log *slog.Logg
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	defer func() { _ = g.close() }() // nothing is lost with it
 	secret := issuer.Register(demoClient, "orders:read orders:write")
 	token := issuer.AccessToken(demoAudience, map[string]any{"sub": demoClient, "client_id": demoClient})
 	printDemo(out, ln.Addr().String(), issuer.URL(), token, secret, text)

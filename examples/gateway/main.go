@@ -19,6 +19,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 const (
@@ -28,7 +31,8 @@ const (
 )
 
 func main() {
-	stdlog.SetOutput(io.Discard) // only net/http's client writes there, and quotes what a backend has sent
+	stdlog.SetOutput(io.Discard)           // only net/http's client writes there, and quotes what a backend has sent
+	redis.SetLogger(&logging.VoidLogger{}) // it writes a line for each failure; what matters is logged where it is used
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() { // ends with the process
 		<-ctx.Done()
@@ -76,6 +80,7 @@ func serveConfig(ctx context.Context, c *config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = g.close() }() // nothing is lost with it
 	s := &server{gateway: g, log: log, drainFor: drainTimeout, restFor: restTimeout}
 	return s.serve(ctx, c.listen, c.adminListen)
 }

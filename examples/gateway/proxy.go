@@ -78,9 +78,18 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.reverse.ServeHTTP(w, r)
 		return
 	}
-	x, r := beginExchange(w, r, id.Expiry, p.leeway[id.Issuer])
+	x, r := beginExchange(w, r, id.Expiry, p.leewayOf(id))
 	defer x.end()
 	p.reverse.ServeHTTP(w, r)
+}
+
+// leewayOf is how long after its expiry the credential would still be taken if it came again. There is none once the issuer
+// has said when it ends.
+func (p *proxy) leewayOf(id middleware.Identity) time.Duration {
+	if !id.Introspection.Expiry().IsZero() {
+		return 0
+	}
+	return p.leeway[id.Issuer]
 }
 
 // rewrite addresses the request to the upstream and changes nothing of what was judged: the path goes out byte for byte as

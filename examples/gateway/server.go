@@ -47,6 +47,9 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	for _, i := range s.gateway.issuers {
 		running.Go(func() { _ = i.keys.Run(base) }) // ends with base
 	}
+	if shared := s.gateway.shared; shared != nil {
+		running.Go(func() { shared.greet(base) }) // ends soon
+	}
 	failed := make(chan error, 2)
 	front := s.newServer(base, s.gateway.handler)
 	back := s.newServer(base, adminHandler(s))

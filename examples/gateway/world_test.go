@@ -88,6 +88,7 @@ func (w *world) start(c *config) {
 	go func() { w.done <- w.server.serveOn(ctx, ln, admin); close(w.done) }()
 	transport := &http.Transport{DisableCompression: true}
 	w.client = &http.Client{Timeout: 20 * time.Second, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.t.Cleanup(func() { require.NoError(w.t, g.close()) })
 	w.t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		w.stop()

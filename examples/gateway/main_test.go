@@ -1,0 +1,51 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+)
+
+// filesDir holds what withFiles puts into configurations.
+var filesDir string
+
+// TestMain makes the files that configurations name.
+func TestMain(m *testing.M) {
+	redis.SetLogger(&logging.VoidLogger{}) // as main does
+	dir, err := os.MkdirTemp("", "gateway-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	filesDir = dir
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	text := base64.StdEncoding.EncodeToString(key)
+	for name, content := range map[string]string{
+		"secret": rand.Text() + "\n", "key": text + "\n", "empty": "\n\r\n", "short-key": text[:40], "raw-key": string(key),
+		"large": strings.Repeat("x", maxSecret+1), "two-words": "two words",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	status := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// withFiles names the files that TestMain has made.
+func withFiles(text string) string {
+	for _, name := range []string{"SHORT-KEY", "RAW-KEY", "SECRET", "KEY", "EMPTY", "LARGE", "TWO-WORDS", "NO"} {
+		text = strings.ReplaceAll(text, `"`+name+`-FILE"`, `"`+filepath.Join(filesDir, strings.ToLower(name))+`"`)
+	}
+	return strings.ReplaceAll(text, `"DIRECTORY"`, `"`+filesDir+`"`)
+}
