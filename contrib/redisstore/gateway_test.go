@@ -30,6 +30,7 @@ type issuer struct {
 	asked   map[string]int
 	revoked map[string]bool
 	delay   time.Duration
+	hold    chan struct{} // closed, lets the answers go
 }
 
 func startIssuer(tb testing.TB) *issuer {
@@ -45,10 +46,13 @@ func (u *issuer) answer(w http.ResponseWriter, r *http.Request) {
 	tok := r.PostFormValue("token")
 	u.mu.Lock()
 	u.asked[tok]++
-	revoked, delay := u.revoked[tok], u.delay
+	revoked, delay, hold := u.revoked[tok], u.delay, u.hold
 	u.mu.Unlock()
 	if delay > 0 {
 		<-time.After(delay)
+	}
+	if hold != nil {
+		<-hold
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if revoked {
@@ -70,6 +74,13 @@ func (u *issuer) revoke(tok string) {
 	u.revoked[tok] = true
 }
 
+// holds keeps all answers until the channel is closed.
+func (u *issuer) holds(until chan struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.hold = until
+}
+
 func (u *issuer) slow(d time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -86,7 +97,7 @@ type gateway struct {
 
 var storeKey = []byte(rand.Text() + rand.Text())
 
-// gateway makes one that asks u and shares by way of c.
+// gateway makes one that asks u and shares by way of c, with time for a loaded machine, unless it is hasty.
 func (u *issuer) gateway(tb testing.TB, c redis.UniversalClient, edit ...func(*introspect.Config, *introspect.Options)) *gateway {
 	tb.Helper()
 	g := &gateway{events: map[string]int{}}
@@ -99,7 +110,9 @@ func (u *issuer) gateway(tb testing.TB, c redis.UniversalClient, edit ...func(*i
 		Issuer:    u.URL,
 		Audiences: []string{audience},
 	}
-	opts := &introspect.Options{HTTPClient: u.Client(), Store: newStore(tb, c), StoreKey: storeKey, Observe: g.count}
+	opts := &introspect.Options{
+		HTTPClient: u.Client(), Store: newStore(tb, c), StoreKey: storeKey, StoreTimeout: 10 * time.Second, Observe: g.count,
+	}
 	for _, e := range edit {
 		e(&conf, opts)
 	}
@@ -108,6 +121,9 @@ func (u *issuer) gateway(tb testing.TB, c redis.UniversalClient, edit ...func(*i
 	g.Client = made
 	return g
 }
+
+// hasty has introspect's own StoreTimeout.
+func hasty(_ *introspect.Config, o *introspect.Options) { o.StoreTimeout = 0 }
 
 func (g *gateway) count(event string) {
 	g.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,30 +130,34 @@ func until(end time.Time, do func()) {
 // kept is what is in Redis.
 func kept(t *testing.T, raw *redis.Client) map[string]string {
 	t.Helper()
-	ctx, all := context.Background(), map[string]string{}
-	keys := raw.Scan(ctx, 0, "*", 1000).Iterator()
-	for keys.Next(ctx) {
-		v, err := raw.Get(ctx, keys.Val()).Result()
-		require.NoError(t, err)
-		all[keys.Val()] = v
+	all := map[string]string{}
+	for _, key := range keys(t, raw) {
+		v, err := raw.Get(context.Background(), key).Result()
+		if err != redis.Nil { // it has just expired
+			require.NoError(t, err)
+			all[key] = v
+		}
 	}
-	require.NoError(t, keys.Err())
 	return all
 }
 
-// put asks g about tok and returns the key that it has put into Redis.
+func keys(t *testing.T, raw *redis.Client) []string {
+	t.Helper()
+	all, err := raw.Keys(context.Background(), "*").Result()
+	require.NoError(t, err)
+	return all
+}
+
+// put asks g about tok and returns what it has put into Redis.
 func put(t *testing.T, raw *redis.Client, g *gateway, tok string) (key, value string) {
 	t.Helper()
-	before := kept(t, raw)
+	before := keys(t, raw)
 	g.ask(tok)
-	for k, v := range kept(t, raw) {
-		if _, old := before[k]; !old {
-			require.Empty(t, key, "one value for one token")
-			key, value = k, v
-		}
-	}
-	require.NotEmpty(t, key)
-	return key, value
+	added := slices.DeleteFunc(keys(t, raw), func(k string) bool { return slices.Contains(before, k) })
+	require.Len(t, added, 1, "one value for one token")
+	value, err := raw.Get(context.Background(), added[0]).Result()
+	require.NoError(t, err)
+	return added[0], value
 }
 
 func TestAValueThatIsNotOursForThisTokenIsAMiss(t *testing.T) {
