@@ -18,7 +18,7 @@ type entry struct {
 	good  bool          // an active token that nothing but a proof can keep from being accepted
 
 	used atomic.Bool // since the hand last passed
-	at   int         // its place in its segment
+	at   int         // its place in its segment, guarded by the cache's lock
 }
 
 func (e *entry) fresh(now time.Time) bool { return elapsed(e.asked, now) < e.ttl }
@@ -35,7 +35,9 @@ func elapsed(then, now time.Time) time.Duration {
 
 // cache remembers answers. Active tokens and all others have places of their own.
 type cache struct {
-	mu     sync.RWMutex
+	index *index
+
+	mu     sync.Mutex // for whoever changes what is remembered
 	active segment
 	others segment
 }
@@ -43,23 +45,18 @@ type cache struct {
 const maxOthersBytes = 4 << 20
 
 func newCache(maxActive, maxOthers, maxBytes int) *cache {
+	x := newIndex()
 	return &cache{
-		active: segment{index: map[key]*entry{}, maxEntries: maxActive, maxBytes: maxBytes},
-		others: segment{index: map[key]*entry{}, maxEntries: maxOthers, maxBytes: min(maxBytes, maxOthersBytes)},
+		index:  x,
+		active: segment{index: x, maxEntries: maxActive, maxBytes: maxBytes},
+		others: segment{index: x, maxEntries: maxOthers, maxBytes: min(maxBytes, maxOthersBytes)},
 	}
 }
 
 // fresh returns the entry that answers without a call, or nil.
-func (c *cache) fresh(k key, now time.Time) *entry {
-	c.mu.RLock()
-	e := c.active.index[k]
-	ok := e != nil && e.fresh(now)
-	if !ok {
-		e = c.others.index[k]
-		ok = e != nil && e.fresh(now)
-	}
-	c.mu.RUnlock()
-	if !ok {
+func (c *cache) fresh(k *key, now time.Time) *entry {
+	e := c.index.find(k)
+	if e == nil || !e.fresh(now) {
 		return nil
 	}
 	if !e.used.Load() {
@@ -69,10 +66,8 @@ func (c *cache) fresh(k key, now time.Time) *entry {
 }
 
 // last returns the last active answer if it may still stand in for one that cannot be had, or nil.
-func (c *cache) last(k key, now time.Time) *entry {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if e := c.active.index[k]; e != nil && e.usable(now) {
+func (c *cache) last(k *key, now time.Time) *entry {
+	if e := c.index.find(k); e != nil && e.good && e.usable(now) {
 		return e
 	}
 	return nil
@@ -83,25 +78,32 @@ func (c *cache) last(k key, now time.Time) *entry {
 func (c *cache) put(e *entry, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.active.remove(e.key)
-	c.others.remove(e.key)
-	if e.good {
-		c.active.add(e, now)
-	} else {
-		c.others.add(e, now)
+	c.remove(&e.key)
+	c.segment(e).add(e, now)
+}
+
+func (c *cache) forget(k *key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(k)
+}
+
+func (c *cache) remove(k *key) {
+	if e := c.index.find(k); e != nil {
+		c.segment(e).remove(e)
 	}
 }
 
-func (c *cache) forget(k key) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.active.remove(k)
-	c.others.remove(k)
+func (c *cache) segment(e *entry) *segment {
+	if e.good {
+		return &c.active
+	}
+	return &c.others
 }
 
 // segment is a bounded set of entries. What makes room is what is over, then what was not used since the hand last passed.
 type segment struct {
-	index                map[key]*entry
+	index                *index // of the cache
 	ring                 []*entry
 	hand, bytes          int
 	maxEntries, maxBytes int
@@ -122,7 +124,7 @@ func (s *segment) add(e *entry, now time.Time) {
 	}
 	e.at = len(s.ring)
 	s.ring = append(s.ring, e)
-	s.index[e.key] = e
+	s.index.add(e)
 	s.bytes += e.size
 }
 
@@ -134,22 +136,18 @@ func (s *segment) step(now time.Time, pressed bool) {
 	s.hand %= len(s.ring)
 	e := s.ring[s.hand]
 	if !e.usable(now) || pressed && !e.used.Swap(false) {
-		s.remove(e.key)
+		s.remove(e)
 		return
 	}
 	s.hand++
 }
 
-func (s *segment) remove(k key) {
-	e := s.index[k]
-	if e == nil {
-		return
-	}
+func (s *segment) remove(e *entry) {
 	last := len(s.ring) - 1
 	s.ring[e.at] = s.ring[last]
 	s.ring[e.at].at = e.at
 	s.ring[last] = nil
 	s.ring = s.ring[:last]
-	delete(s.index, k)
+	s.index.remove(e)
 	s.bytes -= e.size
 }

@@ -47,8 +47,9 @@ func New(c Config, opts *Options) (*Client, error) {
 	var sh *shared
 	if opts.Store != nil {
 		secret = opts.StoreKey
-		seal := sealer{derive(secret, "seal", c, opts.Verify != nil)}
-		sh = &shared{settings: s, store: opts.Store, timeout: storeTimeout, seal: seal}
+		sh = &shared{settings: s, store: opts.Store, timeout: storeTimeout}
+		sh.seal = sealer{derive(secret, "seal", c, opts.Verify != nil)}
+		sh.names = derive(secret, "name", c, opts.Verify != nil)
 	}
 	return &Client{
 		settings: s,
@@ -83,7 +84,7 @@ func (c *Client) Introspect(ctx context.Context, tok string, have ...Proof) (*Re
 	}
 	k := c.keys.of(tok)
 	now := time.Now()
-	if e := c.cache.fresh(k, now); e != nil {
+	if e := c.cache.fresh(&k, now); e != nil {
 		return c.judge(e, now, have)
 	}
 	if !isToken(tok) {
@@ -131,13 +132,16 @@ func (c *Client) Forget(ctx context.Context, tok string) error {
 	if c == nil || c.settings == nil {
 		return errNoClient
 	}
+	if len(tok) > maxToken {
+		return nil // nothing was ever asked about it
+	}
 	k := c.keys.of(tok)
 	c.mu.Lock()
 	if f := c.flights[k]; f != nil {
 		f.forgotten = true
 		delete(c.flights, k)
 	}
-	c.cache.forget(k)
+	c.cache.forget(&k)
 	c.mu.Unlock()
 	if c.shared == nil {
 		return nil

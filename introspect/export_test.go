@@ -1,6 +1,10 @@
 package introspect
 
-import "time"
+import (
+	"fmt"
+	"reflect"
+	"time"
+)
 
 // The bounds that tests count against.
 const (
@@ -13,15 +17,15 @@ const (
 
 // Remembered is how many answers c keeps about active tokens and about others.
 func (c *Client) Remembered() (active, others int) {
-	c.cache.mu.RLock()
-	defer c.cache.mu.RUnlock()
+	c.cache.mu.Lock()
+	defer c.cache.mu.Unlock()
 	return len(c.cache.active.ring), len(c.cache.others.ring)
 }
 
 // Bytes is how much c keeps of answers.
 func (c *Client) Bytes() int {
-	c.cache.mu.RLock()
-	defer c.cache.mu.RUnlock()
+	c.cache.mu.Lock()
+	defer c.cache.mu.Unlock()
 	return c.cache.active.bytes + c.cache.others.bytes
 }
 
@@ -38,6 +42,19 @@ func (c *Client) Idle() bool {
 func (c *Client) Key(tok string) string {
 	k := c.keys.of(tok)
 	return string(k[:])
+}
+
+// KeyUnder is the hash of tok under a secret.
+func KeyUnder(secret []byte, tok string) string {
+	k := newKeyer(secret).of(tok)
+	return string(k[:])
+}
+
+// LeftOfHashing is what c's hashers hold while nothing is hashed, as text: bytes are numbers.
+func (c *Client) LeftOfHashing() string {
+	h, _ := c.keys.pool.Get().(*hasher)
+	defer c.keys.pool.Put(h)
+	return fmt.Sprintf("%d %v", h.text[:cap(h.text)], reflect.ValueOf(h.hash).Elem())
 }
 
 // ReadAnswer exposes the reader of answers: what it says is active, inactive or "" for neither.

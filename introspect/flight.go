@@ -52,7 +52,7 @@ func (c *Client) join(ctx context.Context, k key, tok string) (*entry, *flight) 
 		f.callers++
 		return nil, f
 	}
-	if e := c.cache.fresh(k, time.Now()); e != nil {
+	if e := c.cache.fresh(&k, time.Now()); e != nil {
 		return e, nil
 	}
 	waiting, abandon := context.WithTimeout(context.Background(), c.timeout)
@@ -182,7 +182,7 @@ func (c *Client) standIn(k key, err error) *entry {
 	if !ok || !f.outage || c.stale == 0 {
 		return nil
 	}
-	e := c.cache.last(k, time.Now())
+	e := c.cache.last(&k, time.Now())
 	if e == nil || c.shared.marked(k) {
 		return nil
 	}

@@ -2,9 +2,9 @@ package introspect
 
 import (
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding"
 	"encoding/binary"
 	"hash"
 	"sync"
@@ -13,30 +13,47 @@ import (
 // key stands for a token where answers are remembered. Who has no secret of ours cannot tell which token it is, nor make one.
 type key [sha256.Size]byte
 
-// keyer makes keys: the HMAC-SHA256 of the token.
-type keyer struct{ pool sync.Pool }
+// keyer makes keys: the SHA-256 of a block that is secret, and then the token.
+//
+// That costs half of HMAC, whose second half is there for messages of which one may be the beginning of another, with SHA-256's padding
+// between. No token holds the bytes of that padding (see isToken). And no key leaves the process: names in a Store are HMACs of keys.
+type keyer struct {
+	keyed []byte // SHA-256's state after the secret block
+	pool  sync.Pool
+}
 
-// hasher is what one HMAC needs. The token is in text only while it is hashed.
+// hasher is what the hashing of one token needs. It holds the token only meanwhile.
 type hasher struct {
-	mac  hash.Hash
-	text []byte
-	sum  key
+	hash    hash.Hash
+	restore encoding.BinaryUnmarshaler // the same
+	text    []byte
+	sum     key
 }
 
 func newKeyer(secret []byte) *keyer {
+	h := sha256.New()
+	h.Write(append(make([]byte, 0, sha256.BlockSize), secret...)[:sha256.BlockSize])
 	k := &keyer{}
-	k.pool.New = func() any { return &hasher{mac: hmac.New(sha256.New, secret), text: make([]byte, 0, 1024)} }
+	k.keyed, _ = h.(encoding.BinaryMarshaler).MarshalBinary() // crypto/sha256 promises it
+	k.pool.New = func() any { return k.newHasher() }
 	return k
+}
+
+func (k *keyer) newHasher() *hasher {
+	h := sha256.New()
+	restore, _ := h.(encoding.BinaryUnmarshaler)
+	_ = restore.UnmarshalBinary(k.keyed)
+	return &hasher{hash: h, restore: restore, text: make([]byte, 0, 1024)}
 }
 
 // of allocates nothing once the pool is warm.
 func (k *keyer) of(tok string) key {
 	h, _ := k.pool.Get().(*hasher)
 	h.text = append(h.text[:0], tok...)
-	h.mac.Reset()
-	h.mac.Write(h.text)
-	h.mac.Sum(h.sum[:0])
+	h.hash.Write(h.text)
+	h.hash.Sum(h.sum[:0])
 	sum := h.sum
+	_ = h.restore.UnmarshalBinary(k.keyed) // for the next, and it overwrites what the hash still holds of the token
 	clear(h.text)
 	k.pool.Put(h)
 	return sum

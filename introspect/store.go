@@ -2,7 +2,8 @@ package introspect
 
 import (
 	"context"
-	"encoding/base64"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"net/netip"
 	"time"
@@ -28,6 +29,7 @@ type shared struct {
 
 	store   Store
 	timeout time.Duration
+	names   []byte // the key of the HMACs that values are kept under
 	seal    sealer
 	breaker breaker
 }
@@ -39,8 +41,14 @@ const (
 	markPrefix  = "perimeter:introspect:w:"
 )
 
-func valueName(k key) string { return valuePrefix + base64.RawURLEncoding.EncodeToString(k[:]) }
-func markName(k key) string  { return markPrefix + base64.RawURLEncoding.EncodeToString(k[:]) }
+func (s *shared) valueName(k key) string { return valuePrefix + s.name(k) }
+func (s *shared) markName(k key) string  { return markPrefix + s.name(k) }
+
+func (s *shared) name(k key) string {
+	mac := hmac.New(sha256.New, s.names)
+	mac.Write(k[:])
+	return b64(mac.Sum(nil))
+}
 
 // allowedSkew is how far another gateway's clock may be ahead of ours.
 const allowedSkew = 5 * time.Second
@@ -100,7 +108,7 @@ func (s *shared) recall(k key) (*entry, bool) {
 		return nil, false
 	}
 	began := time.Now()
-	v, ok, _ := s.get(valueName(k), s.lifetime)
+	v, ok, _ := s.get(s.valueName(k), s.lifetime)
 	if !ok {
 		return nil, false
 	}
@@ -137,12 +145,12 @@ func (s *shared) share(e *entry) {
 	if ttl < time.Millisecond {
 		return
 	}
-	_, err := s.do(s.set(valueName(e.key), v, ttl))
+	_, err := s.do(s.set(s.valueName(e.key), v, ttl))
 	switch {
 	case e.verdict != active && s.stale > 0:
 		_, _ = s.do(s.mark(e.key)) // no other gateway's old answer may stand in from now on
 	case e.verdict == active && err == nil && s.marked(e.key):
-		_, _ = s.do(s.remove(valueName(e.key)))
+		_, _ = s.do(s.remove(s.valueName(e.key)))
 	}
 }
 
@@ -152,7 +160,7 @@ func (s *shared) markLifetime(sealed) time.Duration {
 }
 
 func (s *shared) mark(k key) func(context.Context) ([]byte, error) {
-	return s.set(markName(k), sealed{verdict: inactive, asked: time.Now()}, s.markLifetime(sealed{}))
+	return s.set(s.markName(k), sealed{verdict: inactive, asked: time.Now()}, s.markLifetime(sealed{}))
 }
 
 // marked reports whether a gateway was told otherwise of the token. When the store does not tell, it is.
@@ -160,13 +168,13 @@ func (s *shared) marked(k key) bool {
 	if s == nil {
 		return false
 	}
-	_, is, err := s.get(markName(k), s.markLifetime)
+	_, is, err := s.get(s.markName(k), s.markLifetime)
 	return is || err != nil
 }
 
 // forget removes the answer about a token for all gateways. It tries even a store that is left alone by others.
 func (s *shared) forget(k key) error {
 	_, errMark := s.try(s.mark(k))
-	_, errRemove := s.try(s.remove(valueName(k)))
+	_, errRemove := s.try(s.remove(s.valueName(k)))
 	return errors.Join(errMark, errRemove)
 }

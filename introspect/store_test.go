@@ -363,6 +363,7 @@ func TestWhatIsInTheStoreTellsNothing(t *testing.T) {
 	require.NoError(t, a.Forget(t.Context(), tokenB))
 	require.NotEmpty(t, m.values)
 	for k, v := range m.values {
+		require.NotContains(t, k, b64(a.Key(tokenA)), "nor is a name what the token is remembered under")
 		for _, plain := range []string{tokenA, tokenB, "active", "alice", audience} {
 			require.NotContains(t, k, plain)
 			require.NotContains(t, string(v.data), plain)
