@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,8 +37,19 @@ type figures struct {
 	sent     int
 	lasted   time.Duration
 	slowest  time.Duration
-	refused  int
-	examples []string // of refusals
+	refused  int // whatever is not 200
+	examples []string
+	statuses map[int]int // 0 for no answer, and for a 503 that does not say when to come again
+	took     []time.Duration
+}
+
+// percentile returns how long p of 100 requests took at most.
+func (f figures) percentile(p int) time.Duration {
+	if len(f.took) == 0 {
+		return 0
+	}
+	slices.Sort(f.took)
+	return f.took[(len(f.took)-1)*p/100]
 }
 
 func (f figures) String() string {
@@ -45,9 +57,14 @@ func (f figures) String() string {
 		f.sent, f.lasted.Seconds(), f.refused, f.slowest.Round(100*time.Microsecond))
 }
 
+// A sender is where a load goes: a gateway or a service.
+type sender interface {
+	send(method, path, token string, edits ...func(*http.Request)) (response, error)
+}
+
 // A load sends valid requests at an even pace, whether those before were answered or not, until it is stopped.
 type load struct {
-	gateway   *gateway
+	to        sender
 	tokens    *valid
 	perSecond int
 	began     time.Time
@@ -61,9 +78,10 @@ type load struct {
 // loadWorkers bounds the requests under way: more than any rate here needs while each is answered within a second.
 const loadWorkers = 120
 
-func startLoad(t *testing.T, g *gateway, tokens *valid, perSecond int) *load {
+func startLoad(t *testing.T, to sender, tokens *valid, perSecond int) *load {
 	t.Helper()
-	l := &load{gateway: g, tokens: tokens, perSecond: perSecond, began: time.Now(), stopped: make(chan struct{})}
+	l := &load{to: to, tokens: tokens, perSecond: perSecond, began: time.Now(), stopped: make(chan struct{})}
+	l.figures.statuses = map[int]int{}
 	due := make(chan int)
 	l.running.Go(func() { l.pace(due) })
 	for range loadWorkers {
@@ -96,11 +114,17 @@ func (l *load) pace(due chan<- int) {
 
 func (l *load) sendOne(token string) {
 	began := time.Now()
-	res, err := l.gateway.send(http.MethodGet, "/orders/1", token)
+	res, err := l.to.send(http.MethodGet, "/orders/1", token)
 	took := time.Since(began)
+	status := res.status
+	if err != nil || status == http.StatusServiceUnavailable && res.retryAfter == "" {
+		status = 0
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.figures.sent++
+	l.figures.statuses[status]++
+	l.figures.took = append(l.figures.took, took)
 	l.figures.slowest = max(l.figures.slowest, took)
 	if err == nil && res.status == http.StatusOK {
 		return
