@@ -92,7 +92,7 @@ type reply struct {
 }
 
 func (a *asker) exchange(ctx context.Context, r *http.Request) (reply, error) {
-	resp, err := a.client.Do(r.WithContext(ctx))
+	resp, err := a.client.Do(r)
 	if err != nil {
 		return reply{}, transportFailure(err)
 	}

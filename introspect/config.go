@@ -38,7 +38,8 @@ type Config struct {
 // Options tunes a [Client]. Nil and zero fields mean the defaults.
 type Options struct {
 	// HTTPClient makes the requests: for a private CA, a proxy, a client certificate, tracing. It is copied, and the rules of
-	// this package hold with it: redirects are not followed, cookies not kept, sizes and times bounded.
+	// this package hold with it: redirects are not followed, cookies not kept, sizes and times bounded. The default uses the proxy
+	// that the environment names, as net/http does.
 	HTTPClient *http.Client
 
 	// Timeout bounds a call: 5 seconds, at least 10 milliseconds. A caller waits for its call to become free, and then for the

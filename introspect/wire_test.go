@@ -1,0 +1,90 @@
+package introspect_test
+
+import (
+	"compress/gzip"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/introspect"
+)
+
+func TestOverARealConnection(t *testing.T) {
+	says := func(w http.ResponseWriter, body string) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	}
+	for name, row := range map[string]struct {
+		serve http.HandlerFunc
+		want  string
+	}{
+		"an answer": {func(w http.ResponseWriter, _ *http.Request) { says(w, active()) }, "active"},
+		"early hints before it": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			says(w, active())
+		}, "active"},
+		"compressed, which the caller's transport asks for": {func(w http.ResponseWriter, _ *http.Request) {
+			zip(w, active())
+		}, "active"},
+		"compressed, and much larger than it seems": {func(w http.ResponseWriter, _ *http.Request) {
+			zip(w, active()+strings.Repeat(" ", 8<<20))
+		}, "undecided"},
+		"a redirect to itself": {func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/again" {
+				says(w, active())
+				return
+			}
+			http.Redirect(w, r, "/again", http.StatusTemporaryRedirect)
+		}, "undecided"},
+		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			says(w, active())
+		}, "undecided"},
+		"headers of 2 MiB": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X", strings.Repeat("x", 2<<20))
+			says(w, active())
+		}, "undecided"},
+	} {
+		for _, http2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, HTTP/2 %v", name, http2), func(t *testing.T) {
+				s := httptest.NewUnstartedServer(row.serve)
+				s.EnableHTTP2 = http2
+				s.StartTLS()
+				defer s.Close()
+				transport := &http.Transport{
+					ForceAttemptHTTP2:      http2,
+					MaxResponseHeaderBytes: 1 << 20,
+					TLSClientConfig:        &tls.Config{RootCAs: roots(s), MinVersion: tls.VersionTLS12},
+				}
+				defer transport.CloseIdleConnections()
+				cfg := config()
+				cfg.Endpoint = s.URL
+				c, err := introspect.New(cfg, &introspect.Options{HTTPClient: &http.Client{Transport: transport}})
+				require.NoError(t, err)
+				require.Equal(t, row.want, ask(t.Context(), c, tokenA).word)
+			})
+		}
+	}
+}
+
+// zip compresses body as the reader asked for.
+func zip(w http.ResponseWriter, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	_, _ = io.WriteString(z, body)
+	_ = z.Close()
+}
+
+func roots(s *httptest.Server) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	return pool
+}
