@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -29,7 +30,9 @@ func startToxiproxy(t *testing.T, to string) *toxiproxy {
 
 	port := ownPort(t)
 	p := &toxiproxy{api: "http://127.0.0.1:" + port}
-	p.process = start(t, exec.Command(strings.TrimSpace(string(binary)), "-host", "127.0.0.1", "-port", port))
+	cmd := exec.Command(strings.TrimSpace(string(binary)), "-host", "127.0.0.1", "-port", port)
+	cmd.Env = append(os.Environ(), "LOG_LEVEL=error")
+	p.process = start(t, cmd)
 	within(t, startLimit, "toxiproxy that is ready", func() bool {
 		p.requireAlive()
 		res, err := client.Get(p.api + "/version")
@@ -57,7 +60,7 @@ func (p *toxiproxy) cure() {
 // accept false closes all connections and refuses new ones.
 func (p *toxiproxy) accept(is bool) {
 	p.t.Helper()
-	p.call(http.MethodPost, "/proxies/issuer", members{"enabled": is}, nil)
+	p.call(http.MethodPatch, "/proxies/issuer", members{"enabled": is}, nil)
 }
 
 func (p *toxiproxy) call(method, path string, v, into any) {
