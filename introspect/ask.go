@@ -30,20 +30,27 @@ func newAsker(s *settings, a Auth, caller *http.Client) *asker {
 		c = *caller
 	}
 	if c.Transport == nil {
-		c.Transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    maxCalls,
-			IdleConnTimeout:        30 * time.Second,
-			MaxResponseHeaderBytes: 64 << 10,
-			DisableCompression:     true,
-		}
+		c.Transport = newTransport(s.timeout)
 	}
 	c.Jar = nil
 	c.CheckRedirect = func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // the credentials do not follow; the redirect itself is then an answer that is not 200
 	}
 	return &asker{settings: s, client: &c, clientID: a.ClientID, credentials: a.compile(s.issuer)}
+}
+
+// newTransport bounds what net/http goes on with after a call has ended: to connect, for a later call.
+func newTransport(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
+		TLSHandshakeTimeout:    timeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    maxCalls,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+	}
 }
 
 // ask makes one call. Its error is a *failure.

@@ -6,10 +6,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -70,6 +72,42 @@ func TestOverARealConnection(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, row.want, ask(t.Context(), c, tokenA).word)
 			})
+		}
+	}
+}
+
+func TestAnEndpointThatDoesNotFinishItsHandshakeHoldsNothing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	const calls = 4
+	closed := make(chan struct{}, calls)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.Copy(io.Discard, conn) // until the other side ends it
+				_ = conn.Close()
+				closed <- struct{}{}
+			}()
+		}
+	}()
+	cfg := config()
+	cfg.Endpoint = "https://" + l.Addr().String()
+	c, err := introspect.New(cfg, &introspect.Options{Timeout: 50 * time.Millisecond})
+	require.NoError(t, err)
+	for i := range calls {
+		require.Equal(t, "undecided", ask(t.Context(), c, fmt.Sprint("t", i)).word)
+	}
+	late := time.After(20 * time.Second)
+	for range calls {
+		select {
+		case <-closed:
+		case <-late:
+			require.Fail(t, "a connection is still open, long after its call")
 		}
 	}
 }
