@@ -67,7 +67,7 @@ func (s *Store) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	if ttl < time.Millisecond { // to the client, 0 is for ever and -1 is as long as the value before
 		return s.Delete(ctx, key)
 	}
-	return s.client.Set(ctx, s.prefix+key, value, ttl.Truncate(time.Millisecond)).Err()
+	return s.client.Set(ctx, s.prefix+key, value, ttl).Err()
 }
 
 // Delete removes the value of key, if there is one.
