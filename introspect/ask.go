@@ -41,11 +41,13 @@ func newAsker(s *settings, a Auth, caller *http.Client) *asker {
 
 // newTransport bounds what net/http goes on with after a call has ended: to connect, for a later call.
 func newTransport(timeout time.Duration) *http.Transport {
+	alive := max(timeout, time.Second) // after so long without a byte, a connection must answer a ping, within as long
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
 		TLSHandshakeTimeout:    timeout,
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: alive, PingTimeout: alive},
 		MaxIdleConnsPerHost:    maxCalls,
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,

@@ -57,6 +57,9 @@ func (c *Client) LeftOfHashing() string {
 	return fmt.Sprintf("%d %v", h.text[:cap(h.text)], reflect.ValueOf(h.hash).Elem())
 }
 
+// NewTransport exposes what requests are made with where the caller gives nothing.
+var NewTransport = newTransport
+
 // ReadAnswer exposes the reader of answers: what it says is active, inactive or "" for neither.
 func ReadAnswer(data []byte) (verdict string, r *Result) {
 	a, ok := readAnswer(data, "https://issuer.test")

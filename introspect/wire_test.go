@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,6 +110,85 @@ func TestAnEndpointThatDoesNotFinishItsHandshakeHoldsNothing(t *testing.T) {
 		case <-late:
 			require.Fail(t, "a connection is still open, long after its call")
 		}
+	}
+}
+
+// relay passes bytes on, until it is told to pass none on any more over the connections that there are.
+type relay struct {
+	net.Listener
+
+	to    string
+	dead  atomic.Int64 // how many connections, from the first
+	count atomic.Int64
+}
+
+func (p *relay) run() {
+	for {
+		from, err := p.Accept()
+		if err != nil {
+			return
+		}
+		to, err := net.Dial("tcp", p.to)
+		if err != nil {
+			return
+		}
+		n := p.count.Add(1)
+		go p.pipe(n, from, to)
+		go p.pipe(n, to, from)
+	}
+}
+
+func (p *relay) pipe(n int64, from, to net.Conn) {
+	defer to.Close()
+	b := make([]byte, 1<<16)
+	for {
+		got, err := from.Read(b)
+		if err != nil {
+			return
+		}
+		if n <= p.dead.Load() {
+			continue
+		}
+		if _, err := to.Write(b[:got]); err != nil {
+			return
+		}
+	}
+}
+
+func TestAConnectionThatIsSilentlyDeadIsReplaced(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprint("HTTP/2 ", http2), func(t *testing.T) {
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, active(fmt.Sprintf(`"sub":"%d"`, r.ProtoMajor)))
+			}))
+			s.EnableHTTP2 = http2
+			s.StartTLS()
+			defer s.Close()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer l.Close()
+			p := &relay{Listener: l, to: s.Listener.Addr().String()}
+			go p.run()
+
+			const timeout = 500 * time.Millisecond
+			transport := introspect.NewTransport(timeout)
+			transport.TLSClientConfig = &tls.Config{RootCAs: roots(s), MinVersion: tls.VersionTLS12}
+			defer transport.CloseIdleConnections()
+			cfg := config()
+			cfg.Endpoint = "https://" + l.Addr().String()
+			c, err := introspect.New(cfg, &introspect.Options{HTTPClient: &http.Client{Transport: transport}, Timeout: timeout})
+			require.NoError(t, err)
+			first, err := c.Introspect(t.Context(), tokenA)
+			require.NoError(t, err)
+			require.Equal(t, map[bool]string{false: "1", true: "2"}[http2], first.Subject())
+
+			p.dead.Store(p.count.Load())
+			deadline := time.Now().Add(20 * time.Second)
+			for i := 0; ask(t.Context(), c, fmt.Sprint("t", i)).word != "active"; i++ {
+				require.True(t, time.Now().Before(deadline), "calls still go over the dead connection")
+			}
+		})
 	}
 }
 
