@@ -25,11 +25,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	filesDir = dir
-	key := make([]byte, 32)
+	key, other := make([]byte, 32), make([]byte, 32)
 	_, _ = rand.Read(key)
+	_, _ = rand.Read(other)
 	text := base64.StdEncoding.EncodeToString(key)
 	for name, content := range map[string]string{
-		"secret": rand.Text() + "\n", "key": text + "\n", "empty": "\n\r\n", "short-key": text[:40], "raw-key": string(key),
+		"secret": rand.Text() + "\n", "key": text + "\n", "other-key": base64.StdEncoding.EncodeToString(other), "empty": "\n\r\n", "short-key": text[:40], "raw-key": string(key),
 		"large": strings.Repeat("x", maxSecret+1), "two-words": "two words",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -42,10 +43,12 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+func fileOf(name string) string { return filepath.Join(filesDir, name) }
+
 // withFiles names the files that TestMain has made.
 func withFiles(text string) string {
 	for _, name := range []string{"SHORT-KEY", "RAW-KEY", "SECRET", "KEY", "EMPTY", "LARGE", "TWO-WORDS", "NO"} {
-		text = strings.ReplaceAll(text, `"`+name+`-FILE"`, `"`+filepath.Join(filesDir, strings.ToLower(name))+`"`)
+		text = strings.ReplaceAll(text, `"`+name+`-FILE"`, `"`+fileOf(strings.ToLower(name))+`"`)
 	}
 	return strings.ReplaceAll(text, `"DIRECTORY"`, `"`+filesDir+`"`)
 }
