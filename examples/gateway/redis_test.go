@@ -2,7 +2,10 @@ package main
 
 import (
 	"net"
+	"os"
 	"os/exec"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,15 +17,16 @@ type redisServer struct {
 	t    testing.TB
 	bin  string
 	port string
+	args []string
 	cmd  *exec.Cmd
 }
 
 // startRedis starts a redis-server that ends with the test.
-func startRedis(tb testing.TB) *redisServer {
+func startRedis(tb testing.TB, args ...string) *redisServer {
 	tb.Helper()
 	bin, err := exec.LookPath("redis-server")
 	require.NoError(tb, err, "this test needs redis-server 7: apt-get install redis-server, as .ci/run does")
-	s := &redisServer{t: tb, bin: bin, port: freePort(tb)}
+	s := &redisServer{t: tb, bin: bin, port: freePort(tb), args: args}
 	s.start()
 	tb.Cleanup(s.kill)
 	return s
@@ -30,7 +34,8 @@ func startRedis(tb testing.TB) *redisServer {
 
 func (s *redisServer) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(s.bin, "--port", s.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	args := []string{"--port", s.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
+	s.cmd = exec.Command(s.bin, append(args, s.args...)...)
 	require.NoError(s.t, s.cmd.Start())
 	require.Eventually(s.t, func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+s.port)
@@ -90,6 +95,33 @@ func TestGatewaysWithAnotherKeyShareNothing(t *testing.T) {
 	require.Equal(t, 200, a.get("/orders/7", tok).StatusCode)
 	require.Equal(t, 200, b.get("/orders/7", tok).StatusCode)
 	require.Equal(t, 2, a.issuer.Requests("/introspect"))
+}
+
+// leastRights are those of the README.
+func leastRights(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`ACL SETUSER (gateway .*)`).FindStringSubmatch(string(text))
+	require.Len(t, found, 2)
+	return found[1]
+}
+
+func TestTheLeastRightsInRedisAreEnough(t *testing.T) {
+	redis := startRedis(t, append([]string{"--user"}, strings.Fields(leastRights(t))...)...)
+	url := "redis://gateway:password@127.0.0.1:" + redis.port
+	a := newAskingWorld(t, ok, members{"redis": members{"url": url, "key_file": fileOf("key")}})
+	b := a.another(ok, members{"redis": members{"url": url, "key_file": fileOf("key")}})
+	tok := a.opaque()
+	require.Equal(t, 200, a.get("/orders/7", tok).StatusCode)
+	require.Equal(t, 200, b.get("/orders/7", tok).StatusCode)
+	require.Equal(t, 1, a.issuer.Requests("/introspect"))
+	require.Zero(t, a.logged("redis failed")+b.logged("redis failed"))
+
+	wrong := a.another(ok, members{"redis": members{"url": "redis://gateway:hunter2@127.0.0.1:" + redis.port, "key_file": fileOf("key")}})
+	requireLogged(t, wrong, "error=WRONGPASS", 1)
+	require.NotContains(t, wrong.logs.String(), "hunter2")
+	require.Equal(t, 200, wrong.get("/orders/7", tok).StatusCode)
 }
 
 func TestRedisIsNeverNeeded(t *testing.T) {

@@ -303,6 +303,7 @@ func TestTheDemonstrationDoesWhatItPrints(t *testing.T) {
 	go func() { done <- run(ctx, []string{"-listen", "127.0.0.1:0"}, in, &logBuffer{}); in.Close() }()
 	lines := bufio.NewScanner(out)
 	token := awaitLine(t, lines, regexp.MustCompile(`^TOKEN=(\S+)`))
+	opaque := awaitLine(t, lines, regexp.MustCompile(`^OPAQUE=(\S+)`))
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "curl -s") {
 		line := lines.Text()
 		if !strings.HasPrefix(line, "curl -i") {
@@ -314,7 +315,7 @@ func TestTheDemonstrationDoesWhatItPrints(t *testing.T) {
 			want = status
 		}
 		curl := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(command, "curl -i", `curl -sS -o /dev/null -w '%{http_code}'`, 1))
-		curl.Env = append(os.Environ(), "TOKEN="+token)
+		curl.Env = append(os.Environ(), "TOKEN="+token, "OPAQUE="+opaque)
 		got, err := curl.CombinedOutput()
 		require.NoError(t, err, string(got))
 		require.Equal(t, want, string(got), line)
