@@ -363,6 +363,29 @@ func TestAnOutageOfTheEndpointIsLoggedOnceAndSeenInTheStatus(t *testing.T) {
 	require.Contains(t, text, `"failing": false`)
 }
 
+func TestOnlyACallSaysWhetherTheEndpointWorks(t *testing.T) {
+	a := newAskingWorld(t, ok)
+	there := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("token") == "odd" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"unsupported_token_type"}`)
+			return
+		}
+		writeJSON(w, members{"active": true, "aud": audience, "scope": "orders:read"})
+	})
+	w := a.another(ok, members{"issuers": []any{a.section(nil, there, members{"ttl": "1h"})}})
+	require.Equal(t, 503, w.get("/orders/7", "odd").StatusCode)
+	require.Equal(t, 200, w.get("/orders/7", "good").StatusCode)
+	require.Zero(t, w.logged("introspection failed"), "that an endpoint does not tell about a token is no outage")
+
+	w.server.gateway.issuers[0].teller.health.failed(time.Now().Add(-time.Hour), "long ago")
+	require.Equal(t, 200, w.get("/orders/7", "good").StatusCode)
+	require.Zero(t, w.logged("introspection works again"), "that a token is remembered is no recovery")
+	require.Equal(t, 200, w.get("/orders/7", "new").StatusCode)
+	requireLogged(t, w, "introspection works again", 1)
+}
+
 // endpoint is an introspection endpoint of a test's own.
 func endpoint(t *testing.T, answer func(http.ResponseWriter, *http.Request)) members {
 	t.Helper()
