@@ -13,8 +13,7 @@ var errClaims = errors.New("revocation: undecided: the claims cannot be read")
 
 // A credential is an identity while it is looked up.
 type credential struct {
-	id   *middleware.Identity
-	list *List
+	id   middleware.Identity
 	more *further // decoded when first wanted
 	err  error
 }
@@ -26,13 +25,30 @@ type further struct {
 	IssuedAt  json.RawMessage `json:"iat"`
 }
 
-func (c *credential) cutOff(now int64) bool {
+func (c *credential) cutOff(l *List, now int64) bool {
 	for k := range kinds {
-		if !c.list.has(k) {
+		if !l.has(k) {
 			continue
 		}
 		value, applies := c.name(k)
-		if applies && c.list.holds(key{k, c.id.Issuer, value}, c.issuedAt, now) {
+		if applies && c.isUnder(key{k, c.id.Issuer, value}, l, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnder reports whether an entry of this key cuts the credential off.
+func (c *credential) isUnder(k key, l *List, now int64) bool {
+	if found, ok := l.added.find(k); ok && found.holds(c.issuedAt(), now) {
+		return true
+	}
+	for _, s := range l.sources {
+		t := s.table.Load()
+		if t == nil || !t.has[k.kind] {
+			continue
+		}
+		if found, ok := t.cuts[k]; ok && found.holds(c.issuedAt(), now) {
 			return true
 		}
 	}
@@ -52,6 +68,7 @@ func (c *credential) name(k kind) (value string, applies bool) {
 		value = c.tokenID()
 	case kindSession:
 		value = c.claims().SessionID
+	case kinds: // is none
 	}
 	return value, value != ""
 }

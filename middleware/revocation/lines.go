@@ -22,7 +22,7 @@ var (
 	errUnended   = errors.New("the last line has no end: it may not be whole")
 	errNoObject  = errors.New("no JSON object")
 	errMember    = errors.New("a member that is not known, or of another kind than it must be")
-	errLongLine    = errors.New("a line longer than 64 KiB")
+	errLongLine  = errors.New("a line longer than 64 KiB")
 	errManyWrong = errors.New("and more")
 )
 

@@ -64,7 +64,7 @@ type List struct {
 func New(c Config) (*List, error) {
 	c.Every, c.MaxStale, c.MaxAdded = orDefault(c.Every, defaultEvery), orDefault(c.MaxStale, defaultMaxStale), orDefault(c.MaxAdded, defaultMaxAdded)
 	var errs []error
-	l := &List{config: c, added: &pushed{seed: maphash.MakeSeed()}}
+	l := &List{config: c, added: &pushed{seed: maphash.MakeSeed(), issuers: map[string]string{}}}
 	for i, s := range c.Sources {
 		if isNil(s) {
 			errs = append(errs, fmt.Errorf("revocation: source %d is nil", i+1))
@@ -112,8 +112,8 @@ func (l *List) Revoked(_ context.Context, id middleware.Identity) (bool, error) 
 		return false, errNoList
 	}
 	now := time.Now()
-	c := credential{id: &id, list: l}
-	if c.cutOff(now.UnixNano()) {
+	c := credential{id: id}
+	if c.cutOff(l, now.UnixNano()) {
 		return true, nil
 	}
 	if c.err != nil {
@@ -151,23 +151,6 @@ func (l *List) has(k kind) bool {
 	}
 	for _, s := range l.sources {
 		if t := s.table.Load(); t != nil && t.has[k] {
-			return true
-		}
-	}
-	return false
-}
-
-// holds reports whether an entry of this key cuts off what was issued then. issued is asked only if there is one.
-func (l *List) holds(k key, issued func() time.Time, now int64) bool {
-	if c, found := l.added.find(k); found && c.holds(issued(), now) {
-		return true
-	}
-	for _, s := range l.sources {
-		t := s.table.Load()
-		if t == nil || !t.has[k.kind] {
-			continue
-		}
-		if c, found := t.find(k); found && c.holds(issued(), now) {
 			return true
 		}
 	}

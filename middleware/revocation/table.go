@@ -41,12 +41,7 @@ func (t *table) put(k key, c cut) {
 	t.has[k.kind] = true
 }
 
-func (t *table) find(k key) (cut, bool) {
-	c, found := t.cuts[k]
-	return c, found
-}
-
-const shards = 256
+const shards = 4096 // of a million entries, an addition copies some 250
 
 // A pushed set is what was added one by one. Readers see an immutable snapshot of each shard; an addition copies one of them.
 type pushed struct {
@@ -54,19 +49,18 @@ type pushed struct {
 	shards [shards]atomic.Pointer[map[key]cut]
 	has    [kinds]atomic.Bool
 
-	mu    sync.Mutex // of whoever adds
-	count int
+	mu      sync.Mutex // of whoever adds
+	count   int
+	issuers map[string]string // a million entries share one name
 }
 
-func (p *pushed) shard(k key) *atomic.Pointer[map[key]cut] {
-	return &p.shards[maphash.String(p.seed, k.value)%shards]
-}
+func (p *pushed) shardOf(k key) int { return int(maphash.String(p.seed, k.value) % shards) }
 
 func (p *pushed) find(k key) (cut, bool) {
 	if !p.has[k.kind].Load() {
 		return cut{}, false
 	}
-	m := p.shard(k).Load()
+	m := p.shards[p.shardOf(k)].Load()
 	if m == nil {
 		return cut{}, false
 	}
@@ -74,46 +68,86 @@ func (p *pushed) find(k key) (cut, bool) {
 	return c, found
 }
 
-// add takes all of them or none. What no longer holds is dropped where something is added.
+// add takes all of them or none.
 func (p *pushed) add(keys []key, cuts []cut, now int64, limit int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	changed := map[*atomic.Pointer[map[key]cut]]map[key]cut{}
-	count := p.count
-	for i, k := range keys {
-		shard := p.shard(k)
-		m := changed[shard]
-		if m == nil {
-			m = alive(shard.Load(), now)
-			if old := shard.Load(); old != nil {
-				count -= len(*old) - len(m)
-			}
-			changed[shard] = m
-		}
-		c := cuts[i]
-		if known, twice := m[k]; twice {
-			c = known.or(c)
-		} else {
-			count++
-		}
-		// The name may be a part of something large, such as a request.
-		m[key{k.kind, strings.Clone(k.issuer), strings.Clone(k.value)}] = c
+	changed, count := p.with(keys, cuts, now)
+	if count > limit {
+		p.sweep(now)
+		changed, count = p.with(keys, cuts, now)
 	}
 	if count > limit {
 		return errFull
 	}
-	p.count = count
-	for shard, m := range changed {
-		shard.Store(&m)
-	}
+	p.store(changed, count)
 	for _, k := range keys {
 		p.has[k.kind].Store(true)
 	}
 	return nil
 }
 
-// alive copies what still holds.
-func alive(m *map[key]cut, now int64) map[key]cut {
+// with is the shards that change when these come in, and how many entries there are then. What no longer holds is dropped from
+// them.
+func (p *pushed) with(keys []key, cuts []cut, now int64) (changed map[int]map[key]cut, count int) {
+	changed, count = map[int]map[key]cut{}, p.count
+	for i, k := range keys {
+		n := p.shardOf(k)
+		m := changed[n]
+		if m == nil {
+			m = p.alive(n, now)
+			count += len(m) - p.lenOf(n)
+			changed[n] = m
+		}
+		c := cuts[i]
+		known, twice := m[k]
+		if twice {
+			c = known.or(c)
+		} else {
+			count++
+		}
+		m[p.owned(k)] = c
+	}
+	return changed, count
+}
+
+// owned is k with names of its own: a given one may be a part of something large, such as a request.
+func (p *pushed) owned(k key) key {
+	issuer, known := p.issuers[k.issuer]
+	if !known {
+		issuer = strings.Clone(k.issuer)
+		p.issuers[issuer] = issuer
+	}
+	return key{k.kind, issuer, strings.Clone(k.value)}
+}
+
+func (p *pushed) store(changed map[int]map[key]cut, count int) {
+	for n, m := range changed {
+		p.shards[n].Store(&m)
+	}
+	p.count = count
+}
+
+// sweep drops what no longer holds.
+func (p *pushed) sweep(now int64) {
+	for n := range p.shards {
+		if before := p.lenOf(n); before > 0 {
+			m := p.alive(n, now)
+			p.store(map[int]map[key]cut{n: m}, p.count-before+len(m))
+		}
+	}
+}
+
+func (p *pushed) lenOf(shard int) int {
+	if m := p.shards[shard].Load(); m != nil {
+		return len(*m)
+	}
+	return 0
+}
+
+// alive copies what still holds of a shard.
+func (p *pushed) alive(shard int, now int64) map[key]cut {
+	m := p.shards[shard].Load()
 	if m == nil {
 		return map[key]cut{}
 	}

@@ -21,7 +21,7 @@ func URL(address string, client *http.Client) (Source, error) {
 		return nil, errors.New("revocation: the address is no URL") // err would quote it
 	case u.User != nil || u.Fragment != "":
 		return nil, errors.New("revocation: the address has a user, a password or a fragment")
-	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return nil, errors.New("revocation: the address is not https")
 	}
 	own := http.Client{}
@@ -70,7 +70,7 @@ func (s *remote) Read(ctx context.Context) (entries []Entry, changed bool, err e
 	if err != nil {
 		return nil, false, withoutAddress(err)
 	}
-	s.etag, s.lastModified = res.Header.Get("Etag"), res.Header.Get("Last-Modified")
+	s.etag, s.lastModified = res.Header.Get("ETag"), res.Header.Get("Last-Modified")
 	return entries, true, nil
 }
 
