@@ -1,0 +1,2 @@
+// Package mtls answers one question: which workload does this client certificate prove?
+package mtls
