@@ -212,7 +212,7 @@ func TestAPeerCannotBeChanged(t *testing.T) {
 	require.True(t, leaf.NotAfter.Equal(peer.Expiry()))
 
 	var nobody *mtls.Peer
-	require.Zero(t, nobody.Name()+string(nobody.Kind())+nobody.Thumbprint()+string(nobody.Certificate()))
+	require.Empty(t, nobody.Name()+string(nobody.Kind())+nobody.Thumbprint()+string(nobody.Certificate()))
 	require.Zero(t, nobody.Expiry())
 }
 
