@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestForwardedReadsWhatProxiesWrite(t *testing.T) {
 func TestForwardedReadsWhatComesWithTheLeaf(t *testing.T) {
 	leaf, between, root := mintChain(t, "spiffe://example.com/a", 2)
 	all := append([]*minted{leaf}, between...)
-	withRoot := append(all[:3:3], root)
+	withRoot := slices.Concat(all, []*minted{root})
 	for _, row := range []struct {
 		name   string
 		format mtls.Format
@@ -241,7 +242,7 @@ func TestForwardedRefusesWhatIsInNoFormat(t *testing.T) {
 		{"a lone comma", mtls.FormatDER, ","},
 		{"a blank after the comma", mtls.FormatDER, b64(leaf.Raw) + ", " + b64(between[0].Raw)},
 		{"a blank for a plus", mtls.FormatDER, b64(leaf.Raw)[:20] + " " + b64(leaf.Raw)[21:]},
-		{"two concatenated in one element", mtls.FormatDER, b64(append(leaf.Raw[:len(leaf.Raw):len(leaf.Raw)], between[0].Raw...))},
+		{"two concatenated in one element", mtls.FormatDER, b64(append(slices.Clip(leaf.Raw), between[0].Raw...))},
 		{"percent-encoded base64", mtls.FormatDER, url.QueryEscape(b64(leaf.Raw))},
 
 		{"PEM that is nothing but a line", mtls.FormatPEM, "-----BEGIN CERTIFICATE-----"},
@@ -346,8 +347,8 @@ func TestForwardedRefusesAChainThatIsInNoFormat(t *testing.T) {
 		{"an inner list", "(" + item(between[0].Raw) + " " + item(between[1].Raw) + ")"},
 		{"blanks for commas", item(between[0].Raw) + " " + item(between[1].Raw)},
 		{"a list whose members are concatenated", item(between[0].Raw) + ", " + haproxyChain(leaf, between[0])},
-		{"bytes after what is concatenated", item(append(append(leaf.Raw[:len(leaf.Raw):len(leaf.Raw)], between[0].Raw...), 0x30))},
-		{"something else in what is concatenated", item(append(leaf.Raw[:len(leaf.Raw):len(leaf.Raw)], 0x05, 0x00))},
+		{"bytes after what is concatenated", item(append(append(slices.Clip(leaf.Raw), between[0].Raw...), 0x30))},
+		{"something else in what is concatenated", item(append(slices.Clip(leaf.Raw), 0x05, 0x00))},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			requireMalformed(t, reader(t, mtls.FormatClientCert), headers("Client-Cert", item(leaf.Raw), "Client-Cert-Chain", row.chain))
