@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -179,6 +180,41 @@ func TestOnlyProxiesMayForward(t *testing.T) {
 	}
 }
 
+func TestWhoeverCannotBeDecidedUponIsNeitherTrustedNorAStranger(t *testing.T) {
+	client, _, root := mintChain(t, orders, 0)
+	other := newRoot(t, "other")
+	undecided := mtls.Trust{Roots: certificates(root, other), CRLs: []*x509.RevocationList{other.revoke(t, 1)}} // and no list of root's
+	h := headers("Client-Cert", item(client.Raw))
+	requireUndecided := func(t *testing.T, err error) {
+		t.Helper()
+		require.Error(t, err)
+		require.Equal(t, mtls.ReasonUndecided, mtls.ReasonOf(err))
+		require.NotErrorIs(t, err, mtls.ErrRefused)
+		require.NotErrorIs(t, err, mtls.ErrNoCertificate)
+	}
+	t.Run("a proxy", func(t *testing.T) {
+		proxy := mint(t, root)
+		f := forwarder(t, newVerifier(t, trusting(root), mtls.URI(orders)), mtls.ForwardedConfig{
+			Format: mtls.FormatClientCert, Proxy: newVerifier(t, undecided, mtls.DNS("client.example.com")),
+		})
+		peer, err := f.Verify(proxyAddr, state(proxy), h)
+		require.Nil(t, peer)
+		requireUndecided(t, err)
+		got, err := f.Thumbprint(proxyAddr, state(proxy), h)
+		require.Empty(t, got)
+		requireUndecided(t, err)
+	})
+	t.Run("a client", func(t *testing.T) {
+		f := forwarder(t, newVerifier(t, undecided, mtls.URI(orders)), mtls.ForwardedConfig{Format: mtls.FormatClientCert, TrustedProxies: proxyRange})
+		peer, err := f.Verify(proxyAddr, nil, h)
+		require.Nil(t, peer)
+		requireUndecided(t, err)
+		got, err := f.Thumbprint(proxyAddr, nil, h)
+		require.NoError(t, err)
+		require.Equal(t, thumbprint(client), got)
+	})
+}
+
 // requireForwards holds that whoever has this connection may forward the client's certificate, or may not.
 func requireForwards(t *testing.T, f *mtls.Forwarded, addr netip.Addr, state *tls.ConnectionState, client *authority, may bool) {
 	t.Helper()
@@ -263,9 +299,7 @@ func TestForwardedOverTheWire(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, row.to, nil)
 			require.NoError(t, err)
-			for name, values := range row.header {
-				r.Header[name] = values
-			}
+			maps.Copy(r.Header, row.header)
 			answer, err := tlsTransport(t, row.with...).RoundTrip(r)
 			require.NoError(t, err)
 			defer answer.Body.Close()
