@@ -140,10 +140,11 @@ func (c *ForwardedConfig) formMistakes(form form, known bool) error {
 // hand on what they have not verified, and no header that says otherwise is read.
 //
 // peer is the address of the connection and proxy its TLS state, nil without TLS. From anyone but a trusted proxy the result is
-// [ErrNoCertificate], whatever header says. It is also that if the proxy says that there was no certificate. Of the names in header
-// the case does not matter; it is [ErrRefused] if one of them is there twice, in whatever case, or once more with an underscore
-// or another sign for a hyphen, since then one of the two may be the client's own; if a value is over 64 KiB, or there are more
-// than 10 intermediates.
+// [ErrNoCertificate], whatever header says; from a trusted one, if it says so. The case of the names in header does not matter.
+//
+// It is [ErrRefused] with ReasonMalformed if what is forwarded is not in the format, if a value is over 64 KiB, if there are more
+// than 10 intermediates, or if a header is there twice: in whatever case, or once more with another sign for a hyphen, since then
+// one of the two may be the client's own.
 func (f *Forwarded) Verify(peer netip.Addr, proxy *tls.ConnectionState, header map[string][]string) (*Peer, error) {
 	switch {
 	case f == nil || f.form.read == nil:
