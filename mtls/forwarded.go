@@ -15,7 +15,10 @@ import (
 // Format is how a proxy hands on the client certificate. It is chosen by configuration and never guessed: what is written in
 // another format is refused.
 //
-// In all of them base64 is that of RFC 4648 section 4 with its padding, without spare bits; nothing may follow a certificate; and
+// nginx, Apache and Caddy hand on the leaf alone. Clients whose certificates come from an intermediate authority then need that
+// one among the roots.
+//
+// In all formats base64 is that of RFC 4648 section 4 with its padding, without spare bits; nothing may follow a certificate; and
 // what proxies send for "no certificate" is [ErrNoCertificate]: nothing, "::", "(null)", "<nil>", and a placeholder that
 // nobody has replaced, which is anything with a "{".
 type Format string
