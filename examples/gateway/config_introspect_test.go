@@ -101,10 +101,10 @@ func TestMistakesOfIntrospection(t *testing.T) {
 		{"a kind twice", `"all"`, `"accept": ["jwt", "jwt"], "all"`, "routes[0].accept[1]: given twice"},
 		{"kinds that are no list", `"all"`, `"accept": "jwt", "all"`, "routes[0].accept: must be a list of strings"},
 		{"opaque tokens of an issuer that cannot be asked", `"all"`, `"accept": ["jwt", "opaque"], "issuers": ["https://ci.example.com"], "all"`, "routes[0].accept: opaque: no issuer of this route has introspection, so that nobody can be asked"},
-		{"a public route that takes a kind", `"all": ["orders:read"]`, `"public": true, "accept": ["jwt"]`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
-		{"a public route that asks the issuer", `"all": ["orders:read"]`, `"public": true, "introspect": true`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
+		{"a public route that takes a kind", `"all": ["orders:read"]`, `"public": true, "accept": ["jwt"]`, "routes[0].public: contradicts all, any, claims, issuers, accept, peers and introspect: a public route asks for nothing"},
+		{"a public route that asks the issuer", `"all": ["orders:read"]`, `"public": true, "introspect": true`, "routes[0].public: contradicts all, any, claims, issuers, accept, peers and introspect: a public route asks for nothing"},
 		{"introspect of an issuer that cannot be asked", `"all"`, `"introspect": true, "all"`, "routes[0].introspect: not every issuer of this route has introspection: issuers[1]"},
-		{"introspect of no JWT", `"all"`, `"accept": ["opaque"], "introspect": true, "all"`, "routes[0].introspect: contradicts accept: it is about JWTs, and opaque tokens are asked about anyway"},
+		{"introspect of no JWT", `"all"`, `"accept": ["opaque"], "introspect": true, "all"`, "routes[0].introspect: contradicts accept: it is about JWTs"},
 		{"introspect that is no flag", `"all"`, `"introspect": 1, "all"`, "routes[0].introspect: must be true or false"},
 		{"two to ask about opaque tokens", `["orders-api"]}
   ],`, two, "routes[0].issuers: opaque tokens name no issuer: name one of those with introspection (issuers[0], issuers[1]), or accept jwt only"},
