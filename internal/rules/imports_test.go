@@ -34,7 +34,7 @@ var importTable = []struct {
 	{"mtls", []string{"internal/strictjson"}, []string{"net/http", jose, "token", "jwks", "middleware"}},
 	{"internal/jws", []string{jose, jose + "/", "internal/strictjson"}, []string{"net/http"}},
 	{"internal/strictjson", nil, []string{"net/http"}},
-	{"middleware", []string{"scope", "token", "introspect"}, []string{"jwks"}},
+	{"middleware", []string{"scope", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
