@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/perimeter-go/perimeter/middleware"
@@ -38,6 +40,16 @@ func (s *mtlsConfig) open(log *slog.Logger) (*clientAuth, error) {
 		c.forwarded, err = mtls.NewForwarded(c.verifier, mtls.ForwardedConfig{Format: mtls.Format(s.forwarded.format), TrustedProxies: c.proxies})
 	}
 	return c, err
+}
+
+// trustLog logs what has changed, and each file that is not good.
+func trustLog(log *slog.Logger) func(mtls.Status) {
+	return func(s mtls.Status) {
+		log.Info("trust in clients", "authorities", len(s.Authorities), "lists", len(s.Lists), "since", s.Since)
+		for _, name := range slices.Sorted(maps.Keys(s.Errors)) {
+			log.Warn("file not read, what it held before stays", "file", name, "error", s.Errors[name].Error())
+		}
+	}
 }
 
 // watch replaces what is trusted when its files change, until ctx ends.

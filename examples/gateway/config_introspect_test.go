@@ -94,9 +94,8 @@ func TestMistakesOfIntrospection(t *testing.T) {
 		{"a flag that is none", `"client_id"`, `"signed": "yes", "client_id"`, section + ".signed: must be true or false"},
 		{"an issuer whose tokens name no audience", `"audiences"`, `"preset": "cognito", "audiences"`, section + ": contradicts preset: its tokens name no audience, so that nobody could tell for whom an opaque one is"},
 
-		{"a kind that is not known", `"all"`, `"accept": ["jwt", "saml"], "all"`, `routes[0].accept[1]: "saml" is none of jwt, opaque`},
-		{"a kind in another case", `"all"`, `"accept": ["JWT"], "all"`, `routes[0].accept[0]: "JWT" is none of jwt, opaque`},
-		{"certificates are not built yet", `"all"`, `"accept": ["mtls"], "all"`, `routes[0].accept[0]: "mtls" is none of jwt, opaque`},
+		{"a kind that is not known", `"all"`, `"accept": ["jwt", "saml"], "all"`, `routes[0].accept[1]: "saml" is none of jwt, opaque, mtls`},
+		{"a kind in another case", `"all"`, `"accept": ["JWT"], "all"`, `routes[0].accept[0]: "JWT" is none of jwt, opaque, mtls`},
 		{"an empty kind", `"all"`, `"accept": [""], "all"`, "routes[0].accept[0]: empty"},
 		{"a kind twice", `"all"`, `"accept": ["jwt", "jwt"], "all"`, "routes[0].accept[1]: given twice"},
 		{"kinds that are no list", `"all"`, `"accept": "jwt", "all"`, "routes[0].accept: must be a list of strings"},

@@ -135,6 +135,18 @@ func (f *forwardedConfig) check(m *mistakes) {
 	}
 }
 
+// headers are those in which a proxy forwards certificates. They are between it and the gateway.
+func (s *mtlsConfig) headers() []string {
+	if s == nil || s.forwarded == nil {
+		return nil
+	}
+	f, err := mtls.NewForwarded(nil, mtls.ForwardedConfig{Format: mtls.Format(s.forwarded.format), TrustedProxies: s.forwarded.prefixes()})
+	if err != nil {
+		return nil // and reported where it belongs
+	}
+	return f.Headers()
+}
+
 func prefixOf(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil || p != p.Masked() {

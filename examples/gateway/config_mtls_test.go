@@ -49,21 +49,29 @@ func TestMistakesOfCertificates(t *testing.T) {
 	const trust = `"client_ca_file": "CA-FILE", "spiffe_trust_domain": "example.com"`
 	const accept = `"accept": ["mtls"], "peers": ["spiffe://example.com/ns/prod/*"]`
 	for _, tc := range []struct{ name, old, new, want string }{
-		{"TLS without anything", `"cert_file": "SERVER-FILE", "key_file": "SERVER-KEY-FILE"`, ``,
-			"tls.cert_file: required: the certificate and its intermediates in PEM\ntls.key_file: required: the certificate's private key in PEM"},
+		{
+			"TLS without anything", `"cert_file": "SERVER-FILE", "key_file": "SERVER-KEY-FILE"`, ``,
+			"tls.cert_file: required: the certificate and its intermediates in PEM\ntls.key_file: required: the certificate's private key in PEM",
+		},
 		{"a certificate and another's key", `"key_file": "SERVER-KEY-FILE"`, `"key_file": "OTHER-SERVER-KEY-FILE"`, "tls.cert_file: tls: private key does not match public key"},
 		{"a certificate that is not there", `"cert_file": "SERVER-FILE"`, `"cert_file": "NO-FILE"`, "tls.cert_file: not read: no such file or directory"},
 		{"certificates without anything", trust, ``, "mtls.client_ca_file: required: the authorities that vouch for clients\n" +
 			"mtls.spiffe_trust_domain: required, or dns_names: the authorities may vouch for others too"},
-		{"neither TLS nor a proxy", `"tls": {"cert_file": "SERVER-FILE", "key_file": "SERVER-KEY-FILE"},`, ``,
-			"mtls: needs tls, for certificates of its own clients, or forwarded, for those of a proxy's"},
+		{
+			"neither TLS nor a proxy", `"tls": {"cert_file": "SERVER-FILE", "key_file": "SERVER-KEY-FILE"},`, ``,
+			"mtls: needs tls, for certificates of its own clients, or forwarded, for those of a proxy's",
+		},
 		{"an unknown member", trust, trust + `, "ca": ""`, "mtls.ca: unknown member"},
 		{"a proxy without anything", trust, trust + `, "forwarded": {}`, `mtls.forwarded.format: "" is none of client-cert xfcc pem der` + "\n" +
 			"mtls.forwarded.trusted_proxies: required: whoever may say who the client is"},
-		{"an address for a range", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["127.0.0.1"]}`,
-			`mtls.forwarded.trusted_proxies[0]: "127.0.0.1" must be a range of addresses such as 10.0.0.0/8, without bits set outside of it`},
-		{"a range with bits outside of it", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["127.0.0.1/8"]}`,
-			`mtls.forwarded.trusted_proxies[0]: "127.0.0.1/8" must be a range of addresses such as 10.0.0.0/8, without bits set outside of it`},
+		{
+			"an address for a range", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["127.0.0.1"]}`,
+			`mtls.forwarded.trusted_proxies[0]: "127.0.0.1" must be a range of addresses such as 10.0.0.0/8, without bits set outside of it`,
+		},
+		{
+			"a range with bits outside of it", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["127.0.0.1/8"]}`,
+			`mtls.forwarded.trusted_proxies[0]: "127.0.0.1/8" must be a range of addresses such as 10.0.0.0/8, without bits set outside of it`,
+		},
 		{"certificates without the section", `"mtls": {` + trust + `},`, ``, "routes[0].accept: mtls: the section mtls is missing, so that nobody would be admitted"},
 		{"scopes of a certificate", accept, accept + `, "all": ["a"]`, "routes[0].all: a certificate has no scopes, claims or issuer, and this route takes nothing else"},
 		{"peers beside tokens", `"accept": ["mtls"]`, `"accept": ["mtls", "jwt"]`, `routes[0].peers: is about certificates: it needs "accept": ["mtls"]`},

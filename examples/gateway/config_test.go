@@ -119,10 +119,9 @@ func TestMistakesOfContent(t *testing.T) {
 		{"a member whose name is no word", `"listen"`, `"a b": "", "listen"`, `$["a b"]: unknown member`},
 		{"a member given twice", `"listen"`, `"listen": "127.0.0.1:1", "listen"`, "listen: given twice"},
 		{"a member given twice after unescaping", `"audiences"`, `"audi\u0065nces": ["a"], "audiences"`, "issuers[0].audiences: given twice"},
-				{"the limiter is not built yet", `"listen"`, `"failed_auth_limit": {}, "listen"`, "failed_auth_limit: unknown member"},
+		{"the limiter is not built yet", `"listen"`, `"failed_auth_limit": {}, "listen"`, "failed_auth_limit: unknown member"},
 		{"opaque tokens and nobody to ask", `"all"`, `"accept": ["opaque"], "all"`, "routes[0].accept: opaque: no issuer of this route has introspection, so that nobody can be asked"},
 		{"nobody to ask about JWTs", `"all"`, `"introspect": true, "all"`, "routes[0].introspect: not every issuer of this route has introspection: issuers[0]"},
-		{"peers are not built yet", `"all"`, `"peers": [], "all"`, "routes[0].peers: unknown member"},
 		{"an unknown member of keys", `"audiences"`, `"keys": {"maxage": "5m"}, "audiences"`, "issuers[0].keys.maxage: unknown member"},
 		{"an unknown member of identity_headers", `"listen"`, `"identity_headers": {"sub": ""}, "listen"`, "identity_headers.sub: unknown member"},
 

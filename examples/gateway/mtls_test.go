@@ -183,6 +183,21 @@ func TestACertificateThatAProxyForwards(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, s.ask(plain, "/orders/a", bound, "Client-Cert", forwarded(own)))
 }
 
+func TestACertificateByItsDNSName(t *testing.T) {
+	requests := make(chan *http.Request, 1)
+	ca, dir := newAuthority(t), t.TempDir()
+	s := newSecureWorld(t, captured(requests), members{
+		"tls":    ca.tlsFiles(dir),
+		"mtls":   members{"client_ca_file": write(t, filepath.Join(dir, "ca.pem"), pemOf(ca.own)), "dns_names": []string{"api.example.test"}},
+		"routes": []any{members{"pattern": "/anybody/", "accept": []string{"mtls"}}},
+	})
+	s.ca = ca
+	require.Equal(t, http.StatusOK, s.ask(s.as(ca.dnsClient("api.example.test")), "/anybody/a", ""))
+	require.Equal(t, "api.example.test", (<-requests).Header.Get("X-Identity-Subject"))
+	require.Equal(t, http.StatusUnauthorized, s.ask(s.as(ca.dnsClient("other.example.test")), "/anybody/a", ""))
+	require.Equal(t, http.StatusUnauthorized, s.ask(s.as(ca.client(workload)), "/anybody/a", ""), "no rule admits it")
+}
+
 // A proxy that connects with a certificate of its own must not lend it to those behind it.
 func TestAProxysOwnCertificateIsNobodyElses(t *testing.T) {
 	ca := newAuthority(t)
@@ -202,6 +217,52 @@ func TestAProxysOwnCertificateIsNobodyElses(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, s.ask(proxy, "/orders/a", bound))
 	client := ":" + base64.StdEncoding.EncodeToString(ca.client(workload).Leaf.Raw) + ":"
 	require.Equal(t, http.StatusNotFound, s.ask(proxy, "/anybody/a", "", "Client-Cert", client))
+}
+
+func TestTheConfigurationOfCertificatesInTheReadmeRunsAsItSays(t *testing.T) {
+	written := readmeConfig(t, "Certificates of clients")
+	ca, dir := newAuthority(t), t.TempDir()
+	written["tls"] = ca.tlsFiles(dir)
+	written["mtls"].(members)["client_ca_file"] = write(t, filepath.Join(dir, "bundle.pem"), pemOf(ca.own))
+	routes := written["routes"]
+	issuers := written["issuers"].([]any)[0].(members)
+	for _, name := range []string{"listen", "upstream", "issuers"} {
+		delete(written, name) // world's own
+	}
+	require.Equal(t, true, issuers["access_token_profile"])
+	requests := make(chan *http.Request, 1)
+	s := newSecureWorld(t, captured(requests), written)
+	s.ca = ca
+	require.Equal(t, routes, written["routes"])
+
+	prod, dev := ca.client("spiffe://example.com/ns/prod/sa/api"), ca.client("spiffe://example.com/ns/dev/sa/api")
+	token := s.token(members{"scope": "orders:read"})
+	bound := s.token(members{"scope": "orders:read", "cnf": map[string]string{"x5t#S256": thumbprint(prod)}})
+	for _, tc := range []struct {
+		name             string
+		client           *http.Client
+		token            string
+		internal, orders int
+	}{
+		{"a workload of prod", s.as(prod), "", 200, 401},
+		{"a workload of dev", s.as(dev), "", 403, 401},
+		{"nobody", s.as(), "", 401, 401},
+		{"a certificate that nobody vouches for", s.as((&authority{tb: t}).client("spiffe://example.com/ns/prod/sa/api")), "", 401, 401},
+		{"a token", s.as(), token, 401, 200},
+		{"a bound token of the workload", s.as(prod), bound, 200, 200},
+		{"a bound token of another", s.as(dev), bound, 403, 401},
+		{"a bound token of nobody", s.as(), bound, 401, 401},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for path, want := range map[string]int{"/internal/a": tc.internal, "/orders/v1/7": tc.orders} {
+				require.Equal(t, want, s.ask(tc.client, path, tc.token), path)
+				if want == http.StatusOK {
+					r := <-requests
+					require.Equal(t, path == "/internal/a", r.Header.Get("X-Identity-Kind") == "mtls")
+				}
+			}
+		})
+	}
 }
 
 func TestTheGatewaysOwnCertificateIsReplacedWithoutARestart(t *testing.T) {
