@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -196,6 +197,21 @@ func TestACertificateByItsDNSName(t *testing.T) {
 	require.Equal(t, "api.example.test", (<-requests).Header.Get("X-Identity-Subject"))
 	require.Equal(t, http.StatusUnauthorized, s.ask(s.as(ca.dnsClient("other.example.test")), "/anybody/a", ""))
 	require.Equal(t, http.StatusUnauthorized, s.ask(s.as(ca.client(workload)), "/anybody/a", ""), "no rule admits it")
+}
+
+func TestTheStatusTellsWhoIsTrusted(t *testing.T) {
+	s := newSecureWorld(t, http.NotFoundHandler())
+	res, err := http.Get("http://" + s.admin + "/-/status")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var said struct{ MTLS trustReport }
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&said))
+	require.Len(t, said.MTLS.Authorities, 1)
+	require.Equal(t, "example.test", said.MTLS.Authorities[0].TrustDomain)
+	require.Equal(t, s.ca.own.Leaf.Subject.String(), said.MTLS.Authorities[0].Subject)
+	require.Len(t, said.MTLS.Lists, 1)
+	require.True(t, said.MTLS.Lists[0].Verified)
+	require.Positive(t, said.MTLS.Lists[0].AgeSeconds)
 }
 
 // A proxy that connects with a certificate of its own must not lend it to those behind it.
