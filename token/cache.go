@@ -125,5 +125,5 @@ func (c *Cache) remember(k *key, claims *Claims) {
 		return
 	}
 	kept := claims.detached()
-	c.shard(k).put(k, kept, slotBytes+kept.size(), v.policy.end(kept), time.Now().Unix())
+	c.shard(k).put(k, kept, slotBytes+kept.size(), time.Now().UnixNano())
 }

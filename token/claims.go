@@ -32,6 +32,7 @@ type Claims struct {
 
 	verifier *Verifier        // that has verified them
 	signer   crypto.PublicKey // by which
+	window   window           // empty unless they are remembered
 }
 
 var nothing Claims

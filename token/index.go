@@ -24,7 +24,7 @@ type slot struct {
 	newer, older uint32 // in its queue; of a free slot, newer is the next free one
 	size         uint32
 	settled      bool  // in which queue
-	until        int64 // the Unix second after which it is of no use
+	until        int64 // when it ceases to be of use, in nanoseconds of Unix time
 }
 
 // slotBytes is what an index takes for one token: slot, pointer, place among the heads, and among the ghosts of the shard.

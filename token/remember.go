@@ -25,8 +25,11 @@ var errKeyChanged = errors.New("token: the key that verified it is not current")
 func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
 	keys, err := v.publicKeys(ctx, c.keyID, c.algorithm)
 	now := time.Now() // counts the wait for keys
-	if err := v.policy.checkExpiry(c, now); err != nil {
-		return err
+	isIn := c.window.has(now)
+	if !isIn {
+		if err := v.policy.checkExpiry(c, now); err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		return err
@@ -34,13 +37,53 @@ func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
 	if !isAmong(c.signer, keys) {
 		return errKeyChanged
 	}
-	if err := v.policy.checkStart(c, now); err != nil {
-		return err
-	}
-	if err := v.policy.checkLifetime(c, now); err != nil {
-		return err
+	if !isIn {
+		if err := v.policy.checkWindow(c, now); err != nil {
+			return err
+		}
 	}
 	return c.checkProofs(have)
+}
+
+// checkWindow is the part of check that depends on the time.
+func (p *policy) checkWindow(c *Claims, now time.Time) error {
+	if err := p.checkStart(c, now); err != nil {
+		return err
+	}
+	return p.checkLifetime(c, now)
+}
+
+// window is a time in which claims are good, as far as that is a matter of time, in nanoseconds of Unix time: from the first to
+// before the last. It is a shortcut only: outside of it the claims tell.
+type window struct{ from, until int64 }
+
+func (w window) has(now time.Time) bool {
+	t := now.UnixNano()
+	return w.from <= t && t < w.until
+}
+
+func (p *policy) window(c *Claims) window {
+	w := window{0, math.MaxInt64}
+	for _, start := range []time.Time{c.notBefore, c.issuedAt} {
+		if !start.IsZero() {
+			w.from = max(w.from, nanoseconds(start.Add(-p.leeway)))
+		}
+	}
+	if !c.expiry.IsZero() {
+		w.until = nanoseconds(c.expiry.Add(p.leeway))
+	}
+	if p.maxAge > 0 {
+		w.until = min(w.until, nanoseconds(c.issuedAt.Add(p.maxAge).Add(p.leeway)))
+	}
+	return w
+}
+
+// nanoseconds is Unix time in nanoseconds, or the largest number there is: that ends in the year 2262.
+func nanoseconds(t time.Time) int64 {
+	if t.Unix() >= math.MaxInt64/int64(time.Second) {
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // isAmong reports whether one of the keys is this very key. It allocates nothing, unlike the Equal methods of the keys.
@@ -70,22 +113,11 @@ func isSameKey(a, b crypto.PublicKey) bool {
 	}
 }
 
-// end is the last Unix second in which c can still be good.
-func (p *policy) end(c *Claims) int64 {
-	end := int64(math.MaxInt64)
-	if !c.expiry.IsZero() {
-		end = c.expiry.Add(p.leeway).Unix()
-	}
-	if p.maxAge > 0 {
-		end = min(end, c.issuedAt.Add(p.maxAge).Add(p.leeway).Unix())
-	}
-	return end
-}
-
 // detached returns a copy of c that keeps nothing else alive: not the text of the token, nor its signature.
 func (c *Claims) detached() *Claims {
 	d := *c
 	d.issuer = c.verifier.policy.issuer
+	d.window = c.verifier.policy.window(c)
 	d.scopes = scope.Granted(c.scopes.String())
 	d.payload = slices.Clone(c.payload)
 	d.audiences = slices.Clone(c.audiences)
