@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"time"
 )
 
@@ -23,6 +24,7 @@ import (
 // mistake that [NewVerifier] reports.
 type Cache struct {
 	keyer  *keyer
+	scopes *scopePool
 	shards []shard // a power of two of them
 }
 
@@ -55,7 +57,7 @@ func NewCache(maxEntries, maxBytes int) (*Cache, error) {
 	for n < maxShards && maxEntries/n >= 2*shardEntries && maxBytes/n >= 2*shardBytes {
 		n *= 2
 	}
-	c := &Cache{keyer: newKeyer(), shards: make([]shard, n)}
+	c := &Cache{keyer: newKeyer(), scopes: &scopePool{seed: maphash.MakeSeed()}, shards: make([]shard, n)}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.maxEntries, s.maxBytes = maxEntries/n, maxBytes/n
@@ -124,6 +126,6 @@ func (c *Cache) remember(k *key, claims *Claims) {
 	if v.cache != c { // one of a Mux, which has no cache
 		return
 	}
-	kept := claims.detached()
+	kept := claims.detached(c.scopes)
 	c.shard(k).put(k, kept, slotBytes+kept.size(), time.Now().UnixNano())
 }

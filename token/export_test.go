@@ -20,14 +20,14 @@ func KeyOf(i int) (k [4]uint64) {
 // Plant remembers claims that a Verifier returned as those of the i-th of many tokens, without a copy.
 func (c *Cache) Plant(i int, claims *Claims) {
 	k := key(KeyOf(i))
-	c.shard(&k).put(&k, claims, slotBytes, 0)
+	c.shard(&k).put(&k, claims, slotBytes, -1)
 }
 
 // PlantCopy is Plant with a copy for each token, as for verified ones.
 func (c *Cache) PlantCopy(i int, claims *Claims) {
 	k := key(KeyOf(i))
-	d := claims.detached()
-	c.shard(&k).put(&k, d, slotBytes+d.size(), 0)
+	d := claims.detached(c.scopes)
+	c.shard(&k).put(&k, d, slotBytes+d.size(), -1)
 }
 
 // Use reports whether the i-th of many tokens is remembered, as a use of it.
@@ -54,6 +54,3 @@ func (c *Cache) Remembers(raw string, v *Verifier) bool {
 	claims, _ := c.shard(&k).index.Load().find(&k, v)
 	return claims != nil
 }
-
-// Size is what Cache.Size counts for these claims.
-func (c *Claims) Size() int { return slotBytes + c.detached().size() }

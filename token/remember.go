@@ -1,15 +1,18 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
+	"hash/maphash"
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/perimeter-go/perimeter/scope"
@@ -113,47 +116,90 @@ func isSameKey(a, b crypto.PublicKey) bool {
 	}
 }
 
-// detached returns a copy of c that keeps nothing else alive: not the text of the token, nor its signature.
-func (c *Claims) detached() *Claims {
+// detached returns a copy of c that keeps nothing else alive, such as the text of the token and its signature, and that is made of few
+// pieces. What many tokens have in common they share.
+func (c *Claims) detached(p *scopePool) *Claims {
 	d := *c
-	d.issuer = c.verifier.policy.issuer
-	d.window = c.verifier.policy.window(c)
-	d.scopes = scope.Granted(c.scopes.String())
-	d.payload = slices.Clone(c.payload)
-	d.audiences = slices.Clone(c.audiences)
+	policy := c.verifier.policy
+	d.window = policy.window(c)
+	d.issuer = policy.issuer // which it equals
+	d.audiences = policy.audiences
+	if !slices.Equal(c.audiences, policy.audiences) {
+		d.audiences = copied(c.audiences)
+	}
+	d.scopes = p.shared(c.scopes)
 	d.confirmations = slices.Clone(c.confirmations)
-	fields := []*string{&d.subject, &d.clientID, &d.id, &d.keyID, &d.algorithm}
-	for i := range d.audiences {
-		fields = append(fields, &d.audiences[i])
-	}
+	texts := []*string{&d.subject, &d.clientID, &d.id, &d.keyID, &d.algorithm}
 	for i := range d.confirmations {
-		fields = append(fields, &d.confirmations[i].Method, &d.confirmations[i].Thumbprint)
+		texts = append(texts, &d.confirmations[i].Method, &d.confirmations[i].Thumbprint)
 	}
-	pack(fields)
+	d.text = within(c.bytes(), texts)
+	d.payload = nil
 	return &d
 }
 
-// pack copies strings into one piece of memory.
-func pack(fields []*string) {
-	var all strings.Builder
-	for _, f := range fields {
-		all.WriteString(*f)
+// within copies the payload, and makes the texts parts of the copy, most of which stand in it literally.
+func within(payload []byte, texts []*string) string {
+	all := slices.Clone(payload)
+	for _, t := range texts {
+		if !bytes.Contains(payload, []byte(*t)) {
+			all = append(all, *t...)
+		}
 	}
-	text := all.String()
-	for _, f := range fields {
-		*f, text = text[:len(*f)], text[len(*f):]
+	text := string(all)
+	for _, t := range texts {
+		at := strings.Index(text, *t)
+		*t = text[at : at+len(*t)]
 	}
+	return text[:len(payload)]
+}
+
+// copied copies a list and its strings in two pieces.
+func copied(list []string) []string {
+	text := strings.Join(list, "")
+	list = slices.Clone(list)
+	for i, s := range list {
+		list[i], text = text[:len(s)], text[len(s):]
+	}
+	return list
+}
+
+// scopePool lets tokens with the same scopes share the set.
+type scopePool struct {
+	seed   maphash.Seed
+	places [256]atomic.Pointer[pooledSet]
+}
+
+type pooledSet struct {
+	text string
+	set  scope.Set
+}
+
+const maxPooled = 512 // bytes: longer sets are rare, and for themselves
+
+func (p *scopePool) shared(s scope.Set) scope.Set {
+	text := s.String()
+	if len(text) > maxPooled {
+		return scope.Granted(text)
+	}
+	place := &p.places[maphash.String(p.seed, text)%uint64(len(p.places))]
+	have := place.Load()
+	if have == nil || have.text != text {
+		have = &pooledSet{text, scope.Granted(text)}
+		place.Store(have)
+	}
+	return have.set
 }
 
 // What the parts of claims take in memory.
 const (
-	claimsBytes = 320
+	claimsBytes = 352
 	stringBytes = 16
 )
 
-// size is what detached claims take in memory, about.
+// size is what detached claims take in memory, about, with nothing shared.
 func (c *Claims) size() int {
-	n := claimsBytes + len(c.payload) + len(c.subject) + len(c.clientID) + len(c.id) + len(c.keyID) + len(c.algorithm)
+	n := claimsBytes + len(c.text) + len(c.keyID) + len(c.algorithm)
 	for _, a := range c.audiences {
 		n += stringBytes + len(a)
 	}
