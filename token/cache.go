@@ -33,7 +33,7 @@ const (
 	maxShards       = 64
 
 	// What a shard has at least, or there are fewer.
-	shardEntries = 256
+	shardEntries = 1024
 	shardBytes   = 256 << 10
 )
 
@@ -126,6 +126,6 @@ func (c *Cache) remember(k *key, claims *Claims) {
 	if v.cache != c { // one of a Mux, which has no cache
 		return
 	}
-	kept := claims.detached(c.scopes)
-	c.shard(k).put(k, kept, slotBytes+kept.size(), time.Now().UnixNano())
+	kept, size := claims.detached(c.scopes)
+	c.shard(k).put(k, kept, slotBytes+size, time.Now().UnixNano())
 }

@@ -23,33 +23,32 @@ var errKeyChanged = errors.New("token: the key that verified it is not current")
 
 // recheck says what verifying a remembered token again would say. Its text has not changed, nor has the policy; what may have is
 // judged again: which keys are current, what time it is, and what the caller has seen proved.
-//
-// Like a verification it refuses what has expired before it says that the keys could not be had.
 func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
 	keys, err := v.publicKeys(ctx, c.keyID, c.algorithm)
-	now := time.Now() // counts the wait for keys
-	isIn := c.window.has(now)
-	if !isIn {
-		if err := v.policy.checkExpiry(c, now); err != nil {
-			return err
-		}
-	}
-	if err != nil {
+	if err := v.policy.recheck(c, keys, err, time.Now()); err != nil { // at a time that counts the wait for keys
 		return err
-	}
-	if !isAmong(c.signer, keys) {
-		return errKeyChanged
-	}
-	if !isIn {
-		if err := v.policy.checkWindow(c, now); err != nil {
-			return err
-		}
 	}
 	return c.checkProofs(have)
 }
 
-// checkWindow is the part of check that depends on the time.
-func (p *policy) checkWindow(c *Claims, now time.Time) error {
+// recheck is what depends on the keys, or on why there are none, and on the time. Like a verification it refuses what has expired
+// before it says anything of keys.
+func (p *policy) recheck(c *Claims, keys []crypto.PublicKey, noKeys error, now time.Time) error {
+	isIn := c.window.has(now)
+	if !isIn {
+		if err := p.checkExpiry(c, now); err != nil {
+			return err
+		}
+	}
+	if noKeys != nil {
+		return noKeys
+	}
+	if !isAmong(c.signer, keys) {
+		return errKeyChanged
+	}
+	if isIn {
+		return nil
+	}
 	if err := p.checkStart(c, now); err != nil {
 		return err
 	}
@@ -117,9 +116,10 @@ func isSameKey(a, b crypto.PublicKey) bool {
 }
 
 // detached returns a copy of c that keeps nothing else alive, such as the text of the token and its signature, and that is made of few
-// pieces. What many tokens have in common they share.
-func (c *Claims) detached(p *scopePool) *Claims {
-	d := *c
+// pieces. What many tokens have in common they share. size is what it takes in memory, about, as if nothing was shared.
+func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
+	kept := *c
+	d = &kept
 	policy := c.verifier.policy
 	d.window = policy.window(c)
 	d.issuer = policy.issuer // which it equals
@@ -133,12 +133,13 @@ func (c *Claims) detached(p *scopePool) *Claims {
 	for i := range d.confirmations {
 		texts = append(texts, &d.confirmations[i].Method, &d.confirmations[i].Thumbprint)
 	}
-	d.text = within(c.bytes(), texts)
-	d.payload = nil
-	return &d
+	payload := c.bytes()
+	text := within(payload, texts)
+	d.payload, d.text = nil, text[:len(payload)]
+	return d, claimsBytes + len(text) + d.listBytes()
 }
 
-// within copies the payload, and makes the texts parts of the copy, most of which stand in it literally.
+// within copies the payload, and makes the texts parts of the copy, most of which stand in it literally. The rest it appends.
 func within(payload []byte, texts []*string) string {
 	all := slices.Clone(payload)
 	for _, t := range texts {
@@ -151,7 +152,7 @@ func within(payload []byte, texts []*string) string {
 		at := strings.Index(text, *t)
 		*t = text[at : at+len(*t)]
 	}
-	return text[:len(payload)]
+	return text
 }
 
 // copied copies a list and its strings in two pieces.
@@ -197,17 +198,13 @@ const (
 	stringBytes = 16
 )
 
-// size is what detached claims take in memory, about, with nothing shared.
-func (c *Claims) size() int {
-	n := claimsBytes + len(c.text) + len(c.keyID) + len(c.algorithm)
+// listBytes is what the lists take, as if they were not shared.
+func (c *Claims) listBytes() (n int) {
 	for _, a := range c.audiences {
 		n += stringBytes + len(a)
 	}
 	for s := range c.scopes.Tokens() {
 		n += stringBytes + len(s) + 1
 	}
-	for _, p := range c.confirmations {
-		n += 2*stringBytes + len(p.Method) + len(p.Thumbprint)
-	}
-	return n
+	return n + 2*stringBytes*len(c.confirmations)
 }
