@@ -92,7 +92,7 @@ func (v *Verifier) believes(other *Verifier) bool { return v == other }
 
 func (m *Mux) believes(v *Verifier) bool { return m.byIssuer[v.policy.issuer] == v }
 
-func (c *Cache) shard(k *key) *shard { return &c.shards[k[0]&uint64(len(c.shards)-1)] }
+func (c *Cache) shard(k *key) *shard { return &c.shards[place(k[0], len(c.shards))] }
 
 // recall judges a remembered token. It returns neither claims nor an error for a token that has to be verified.
 func (c *Cache) recall(ctx context.Context, k *key, here believer, have []Proof) (*Claims, error) {
@@ -103,21 +103,24 @@ func (c *Cache) recall(ctx context.Context, k *key, here believer, have []Proof)
 	}
 	err := claims.verifier.recheck(ctx, claims, have)
 	if err == nil {
-		if !slot.used.Load() { // readers of one token do not write to one place
+		if !slot.used.Load() { // readers of one token do not all write to one place
 			slot.used.Store(true)
 		}
 		return claims, nil
 	}
-	switch ReasonOf(err) {
-	case ReasonExpired, ReasonLifetime, ReasonUnknownKey:
+	if isOver(err) {
 		shard.forget(k, claims)
-		return nil, err
 	}
 	if errors.Is(err, errKeyChanged) {
-		shard.forget(k, claims)
 		return nil, nil
 	}
 	return nil, err
+}
+
+// isOver says that a token need not be remembered any longer. What a proof was missing for, or a key source, is as good as before.
+func isOver(err error) bool {
+	reason := ReasonOf(err)
+	return reason == ReasonExpired || reason == ReasonLifetime || reason == ReasonUnknownKey || errors.Is(err, errKeyChanged)
 }
 
 // remember takes in what its verifier has just found good.

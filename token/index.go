@@ -41,7 +41,7 @@ func newIndex(size int) *index {
 	return &index{make([]atomic.Uint32, heads), make([]slot, size), make([]atomic.Pointer[Claims], size)}
 }
 
-func (x *index) head(k *key) *atomic.Uint32 { return &x.heads[k[1]&uint64(len(x.heads)-1)] }
+func (x *index) head(k *key) *atomic.Uint32 { return &x.heads[place(k[1], len(x.heads))] }
 func (x *index) slot(at uint32) *slot       { return &x.slots[at-1] }
 
 func (x *index) claimsAt(at uint32) *atomic.Pointer[Claims] { return &x.claims[at-1] }
@@ -121,7 +121,7 @@ func (s *slot) read() (k key) {
 func (x *index) grown(size int) *index {
 	g := newIndex(size)
 	for i := range x.slots {
-		old, at := &x.slots[i], uint32(i+1) //nolint:gosec // maxCacheEntries fits
+		old, at := &x.slots[i], uint32(i+1)
 		s := g.slot(at)
 		s.newer, s.older, s.size, s.settled, s.until = old.newer, old.older, old.size, old.settled, old.until
 		s.used.Store(old.used.Load())

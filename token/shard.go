@@ -154,7 +154,7 @@ func (s *shard) isProbationFull() bool {
 }
 
 // ghost is where what is left of a forgotten token would be.
-func (s *shard) ghost(k *key) *uint32 { return &s.ghosts[k[2]&uint64(len(s.ghosts)-1)] }
+func (s *shard) ghost(k *key) *uint32 { return &s.ghosts[place(k[2], len(s.ghosts))] }
 
 // ghostOf is never 0, which stands for no ghost.
 func ghostOf(k *key) uint32 { return uint32(k[3]) | 1 } //nolint:gosec // some bits of it
