@@ -171,6 +171,26 @@ func BenchmarkCacheMemory(b *testing.B) {
 	}
 }
 
+// BenchmarkCacheScan shows what is left of a working set of eight tenths of the room, each token of which was used once, after tokens
+// that are sent once, ten times as many as there is room for; and what one of these costs the cache.
+func BenchmarkCacheScan(b *testing.B) {
+	const n = 100_000
+	claims := verified(b)
+	for b.Loop() {
+		c := newCache(b, n, 1<<30)
+		for i := range n * 8 / 10 {
+			c.Plant(i, claims)
+			c.Use(i)
+		}
+		start := time.Now()
+		for i := range 10 * n {
+			c.Plant(n+i, claims)
+		}
+		b.ReportMetric(float64(time.Since(start).Nanoseconds())/(10*n), "scan-ns/token")
+		b.ReportMetric(float64(holding(c, n*8/10))/(n*8/10)*100, "%-left")
+	}
+}
+
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()

@@ -76,6 +76,45 @@ func (c *Cache) Remembers(raw string, v *Verifier) bool {
 	return claims != nil
 }
 
+// Forget is what a reader does who found that these claims are over.
+func (c *Cache) Forget(i int, claims *Claims) {
+	k := key(KeyOf(i))
+	c.shard(&k).forget(&k, claims)
+}
+
+// PlantUnder and FindUnder are Plant and Find by the key itself.
+func (c *Cache) PlantUnder(k [4]uint64, claims *Claims) {
+	c.shard((*key)(&k)).put((*key)(&k), claims, slotBytes, -1)
+}
+
+func (c *Cache) FindUnder(k [4]uint64) *Claims {
+	claims, _ := c.shard((*key)(&k)).index.Load().find((*key)(&k), anybody{})
+	return claims
+}
+
+// meddler believes every verifier, and does something else while it is asked.
+type meddler func()
+
+func (m meddler) believes(*Verifier) bool {
+	m()
+	return true
+}
+
+// FindWhile is Find, and when it has read all and not yet made up its mind, something happens.
+func (c *Cache) FindWhile(i int, happens func()) *Claims {
+	k := key(KeyOf(i))
+	claims, _ := c.shard(&k).index.Load().find(&k, meddler(happens))
+	return claims
+}
+
+// FindWhileWritten is Find while a writer is at the slot.
+func (c *Cache) FindWhileWritten(i int) *Claims {
+	_, slot, _ := c.find(i)
+	slot.version.Add(1)
+	defer slot.version.Add(1)
+	return c.Find(i)
+}
+
 // Broken says what is wrong in how c is linked, "" if nothing is.
 func (c *Cache) Broken() string {
 	for i := range c.shards {

@@ -60,7 +60,7 @@ func (x *index) find(k *key, here believer) (*Claims, *slot) {
 		before := s.version.Load()
 		next, found := s.next.Load(), s.holds(k)
 		c := x.claimsAt(at).Load()
-		if found && c != nil && before%2 == 0 && s.version.Load() == before && here.believes(c.verifier) {
+		if found && c != nil && before%2 == 0 && here.believes(c.verifier) && s.version.Load() == before {
 			return c, s
 		}
 		at = next
