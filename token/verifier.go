@@ -33,6 +33,7 @@ type Verifier struct {
 	keys     KeySource
 	policy   *policy
 	maxBytes int
+	headers  *headers
 }
 
 var errNoVerifier = errors.New("token: undecided: the verifier was not made by its constructor")
@@ -55,7 +56,7 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if err := errors.Join(append(m, err)...); err != nil {
 		return nil, err
 	}
-	return &Verifier{keys: keys, policy: compiled, maxBytes: size}, nil
+	return &Verifier{keys: keys, policy: compiled, maxBytes: size, headers: new(headers)}, nil
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
@@ -90,38 +91,53 @@ func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Clai
 	if v == nil || v.policy == nil {
 		return nil, errNoVerifier
 	}
-	msg, err := jws.Parse(raw, v.maxBytes)
-	if err != nil {
+	var msg jws.Message
+	if err := msg.Split(raw, v.maxBytes); err != nil {
 		return nil, refuseJWS(err)
 	}
-	if err := v.policy.checkHeader(msg.Header()); err != nil {
-		return nil, err
-	}
-	m, err := scan(msg.Payload(), v.policy.reads)
+	passed, err := v.headers.read(&msg)
 	if err != nil {
 		return nil, err
 	}
-	return v.decide(ctx, msg, m, have)
+	if passed != v.policy {
+		if err := v.policy.checkHeader(msg.Header()); err != nil {
+			return nil, err
+		}
+	}
+	var m members
+	if err := m.read(&msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	c, err := v.decide(ctx, &msg, &m, have)
+	if err == nil && passed != v.policy {
+		v.headers.add(&msg, v.policy)
+	}
+	return c, err
 }
 
 // decide goes from a token whose header has passed to a verdict.
-func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have []Proof) (*Claims, error) {
-	c, err := v.policy.read(m, msg.Header(), msg.Payload())
+func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof) (*Claims, error) {
+	c, err := v.policy.read(m, msg)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.policy.checkEarly(c, time.Now()); err != nil {
+	if err := v.policy.checkEarly(c, m, time.Now()); err != nil {
 		return nil, err
 	}
 	if err := v.checkSignature(ctx, msg); err != nil {
 		return nil, err
 	}
+	if m.partly {
+		if c, err = v.readAll(msg, m); err != nil {
+			return nil, err
+		}
+	}
 	if err := v.policy.readGrants(c, m); err != nil {
 		return nil, err
 	}
-	// From here on c is verified, although most of it was read before: the signature covers the token's own text, of which msg decoded the
-	// payload once, by an encoding with exactly one spelling, and nobody else holds that slice. So nothing is read again, but
-	// everything is judged again, at a time that counts the wait for keys.
+	// From here on c is verified, although most of it may have been read before: the signature covers the token's own text, of which msg
+	// decoded the payload once, into a string, by an encoding with exactly one spelling. So nothing is read again, but everything is judged
+	// again, at a time that counts the wait for keys.
 	if err := v.policy.check(c, m, time.Now()); err != nil {
 		return nil, err
 	}
@@ -129,6 +145,14 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have
 		return nil, err
 	}
 	return c, nil
+}
+
+// readAll reads what was read only partly.
+func (v *Verifier) readAll(msg *jws.Message, m *members) (*Claims, error) {
+	if err := m.readAll(msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	return v.policy.read(m, msg)
 }
 
 // checkSignature returns nil only if a key of the issuer made the signature.
@@ -144,17 +168,12 @@ func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) error {
 	if h.KeyID == "" && len(keys) > maxWithoutKeyID {
 		return refuse(ReasonUnknownKey, "kid")
 	}
-	fitting := false
-	for _, key := range keys {
-		err := msg.Verify(key)
-		if err == nil {
-			return nil
-		}
-		e, ok := errors.AsType[*jws.Error](err)
-		fitting = fitting || ok && e.Kind == jws.KindSignature
-	}
-	if !fitting {
+	err = msg.Verify(keys...)
+	if e, ok := errors.AsType[*jws.Error](err); ok && e.Kind == jws.KindKey {
 		return refuse(ReasonUnknownKey, "kid")
 	}
-	return refuse(ReasonSignature, "signature")
+	if err != nil {
+		return refuse(ReasonSignature, "signature")
+	}
+	return nil
 }
