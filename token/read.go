@@ -16,7 +16,7 @@ const maxNumericDate = 253402300799
 func (p *policy) read(m *members, msg *jws.Message) (*Claims, error) {
 	h := msg.Header()
 	c := &Claims{keyID: h.KeyID, algorithm: h.Algorithm, payload: msg.Payload()}
-	r := p.reader(m)
+	r := reader{members: m}
 	c.issuer = r.text(atIssuer)
 	c.subject = r.text(atSubject)
 	c.id = r.text(atID)
@@ -26,16 +26,16 @@ func (p *policy) read(m *members, msg *jws.Message) (*Claims, error) {
 	c.issuedAt = r.moment(atIssuedAt)
 	_ = r.text(atClientID) // of the right type, even if the policy names the client by another claim
 	c.clientID = r.firstText(p.clientAt)
-	return c, r.err
+	return c, r.verdict(p)
 }
 
 // readGrants is the rest of read. These lists can be long and decide nothing before the signature, so that a stranger's token
 // does not get them read.
 func (p *policy) readGrants(c *Claims, m *members) error {
-	r := p.reader(m)
+	r := reader{members: m}
 	c.scopes = p.granted(&r)
 	c.confirmations, c.bound = r.confirmations()
-	return r.err
+	return r.verdict(p)
 }
 
 // granted is what the token's scope claims grant, or its grant claims if it has none of those, up to the ceiling.
@@ -54,16 +54,21 @@ func (p *policy) granted(r *reader) scope.Set {
 // reader reads claims and remembers the first that has the wrong type.
 type reader struct {
 	members *members
-	names   []string
-	err     error
+	isWrong bool
+	first   int // if isWrong
 }
 
-func (p *policy) reader(m *members) reader { return reader{members: m, names: p.reads.names} }
-
 func (r *reader) wrong(at int) {
-	if r.err == nil {
-		r.err = refuse(ReasonMalformed, r.names[at])
+	if !r.isWrong {
+		r.isWrong, r.first = true, at
 	}
+}
+
+func (r *reader) verdict(p *policy) error {
+	if r.isWrong {
+		return refuse(ReasonMalformed, p.reads.names[r.first])
+	}
+	return nil
 }
 
 // text reads a string; "" if missing.
