@@ -23,27 +23,54 @@ const (
 
 var alwaysRead = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "client_id", "events", "at_hash", "c_hash"}
 
-// reads gives each claim that any rule reads its place.
+// reads gives each claim that any rule reads its place. It is a small hash table, because every member of every token is looked up in it.
 type reads struct {
-	names []string // by place
-	place map[string]int
+	names []string   // by place
+	next  []int      // by place: that of another name with the same look, or none
+	first [looks]int // by look: the place of a name, or none
+}
+
+const (
+	none  = -1
+	looks = 64
+)
+
+// look is a number below looks that tells most names from each other.
+func look(name string) int {
+	if name == "" {
+		return 0
+	}
+	return (len(name) + 7*int(name[0]) + 29*int(name[len(name)-1])) % looks
 }
 
 func newReads() *reads {
-	r := &reads{place: map[string]int{}}
+	r := &reads{}
+	for i := range r.first {
+		r.first[i] = none
+	}
 	r.add(alwaysRead...)
 	return r
+}
+
+// find returns the place of a claim, or none.
+func (r *reads) find(name string) int {
+	place := r.first[look(name)]
+	for place != none && r.names[place] != name {
+		place = r.next[place]
+	}
+	return place
 }
 
 // add returns the places of names, which get new ones if they have none yet.
 func (r *reads) add(names ...string) (places []int) {
 	for _, name := range names {
-		at, known := r.place[name]
-		if !known {
-			at = len(r.names)
-			r.names, r.place[name] = append(r.names, name), at
+		place := r.find(name)
+		if place == none {
+			place = len(r.names)
+			r.names, r.next = append(r.names, name), append(r.next, r.first[look(name)])
+			r.first[look(name)] = place
 		}
-		places = append(places, at)
+		places = append(places, place)
 	}
 	return places
 }
@@ -104,7 +131,7 @@ func (m *members) readAll(msg *jws.Message, r *reads) error {
 func (m *members) scan(payload string, r *reads) error {
 	m.empty(len(r.names))
 	err := strictjson.Scan(payload, func(name, value string) {
-		if place, read := r.place[name]; read {
+		if place := r.find(name); place != none {
 			*m.at(place) = value
 		}
 	})

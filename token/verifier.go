@@ -159,21 +159,26 @@ func (v *Verifier) readAll(msg *jws.Message, m *members) (*Claims, error) {
 func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) error {
 	h := msg.Header()
 	keys, err := v.keys.PublicKeys(ctx, h.KeyID, h.Algorithm)
-	if errors.Is(err, ErrRefused) { // a key source has no say on the token
-		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
-	}
 	if err != nil {
-		return fmt.Errorf("token: undecided: no keys: %w", err)
+		return undecided(err)
 	}
 	if h.KeyID == "" && len(keys) > maxWithoutKeyID {
 		return refuse(ReasonUnknownKey, "kid")
 	}
 	err = msg.Verify(keys...)
+	if err == nil {
+		return nil
+	}
 	if e, ok := errors.AsType[*jws.Error](err); ok && e.Kind == jws.KindKey {
 		return refuse(ReasonUnknownKey, "kid")
 	}
-	if err != nil {
-		return refuse(ReasonSignature, "signature")
+	return refuse(ReasonSignature, "signature")
+}
+
+// undecided is the error of a token whose keys could not be had.
+func undecided(err error) error {
+	if errors.Is(err, ErrRefused) { // a key source has no say on the token
+		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
 	}
-	return nil
+	return fmt.Errorf("token: undecided: no keys: %w", err)
 }

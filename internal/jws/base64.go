@@ -1,57 +1,32 @@
 package jws
 
 import (
+	"bytes"
 	"encoding/base64"
-	"strings"
 )
 
 // strict refuses bits that stand for nothing (RFC 4648 section 3.5).
 var strict = base64.RawURLEncoding.Strict()
 
-// quantum is how many letters are decoded at once: a multiple of four, so that each part stands for itself.
-const quantum = 1 << 10
-
-// decode appends to out what a segment encodes, by way of the stack. out has room for it.
-func decode(out []byte, segment string) ([]byte, error) {
-	if lineBreaks(segment) {
-		return nil, refuse(KindMalformed)
+// decode writes to out what a segment encodes, and returns how much that is. out has room for it.
+func decode(out, segment []byte) (size int, err error) {
+	if bytes.IndexByte(segment, '\n') >= 0 || bytes.IndexByte(segment, '\r') >= 0 { // the base64 package would skip them
+		return 0, refuse(KindMalformed)
 	}
-	var letters [quantum]byte
-	for len(segment) > 0 {
-		n := copy(letters[:], segment)
-		var err error
-		if out, err = strict.AppendDecode(out, letters[:n]); err != nil {
-			return nil, refuse(KindMalformed)
-		}
-		segment = segment[n:]
+	size, err = strict.Decode(out, segment)
+	if err != nil {
+		return 0, refuse(KindMalformed)
 	}
-	return out, nil
+	return size, nil
 }
 
-// text returns what a segment encodes, in one piece of memory of its own.
-func text(segment string) (string, error) {
-	if lineBreaks(segment) {
-		return "", refuse(KindMalformed)
+// text returns what a segment encodes, in memory of its own.
+func text(segment []byte) (string, error) {
+	var near [1536]byte // more than what most tokens say
+	out := near[:]
+	if size := base64.RawURLEncoding.DecodedLen(len(segment)); size > len(near) {
+		out = make([]byte, size)
 	}
-	var (
-		letters [quantum]byte
-		decoded [quantum / 4 * 3]byte
-		whole   strings.Builder
-	)
-	whole.Grow(base64.RawURLEncoding.DecodedLen(len(segment)))
-	for len(segment) > 0 {
-		n := copy(letters[:], segment)
-		size, err := strict.Decode(decoded[:], letters[:n])
-		if err != nil {
-			return "", refuse(KindMalformed)
-		}
-		whole.Write(decoded[:size])
-		segment = segment[n:]
-	}
-	return whole.String(), nil
-}
-
-// lineBreaks reports whether there is one; the base64 package would skip it.
-func lineBreaks(segment string) bool {
-	return strings.IndexByte(segment, '\n') >= 0 || strings.IndexByte(segment, '\r') >= 0
+	size, err := decode(out, segment)
+	return string(out[:size]), err
 }

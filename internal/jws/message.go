@@ -20,6 +20,7 @@ type Message struct {
 	header      Header
 	payload     string
 
+	near          [2 << 10]byte // compact, if it is short enough, because bytes is what hashes and decoders take
 	signature     [maxSignature]byte
 	signatureSize int
 }
@@ -43,21 +44,34 @@ func Parse(compact string, maxBytes int) (*Message, error) {
 // Split finds the segments of a compact JWS of at most maxBytes and decodes the signature. What the other two encode, if anything, is not
 // looked at.
 func (m *Message) Split(compact string, maxBytes int) error {
-	*m = Message{}
+	if len(compact) > maxBytes {
+		return refuse(KindMalformed)
+	}
 	first := strings.IndexByte(compact, '.')
-	last := strings.LastIndexByte(compact, '.')
+	last := first + 1 + strings.IndexByte(compact[first+1:], '.') // a third one is no letter of base64
 	switch {
-	case len(compact) > maxBytes, first == last,
+	case last <= first,
 		base64.RawURLEncoding.DecodedLen(first) > maxHeader,
 		base64.RawURLEncoding.DecodedLen(len(compact)-last-1) > maxSignature:
 		return refuse(KindMalformed)
 	}
-	signature, err := decode(m.signature[:0], compact[last+1:])
-	if err != nil || len(signature) == 0 {
+	m.compact, m.first, m.last = compact, first, last
+	copy(m.near[:], compact)
+	var err error
+	m.signatureSize, err = decode(m.signature[:], m.bytes(last+1, len(compact)))
+	if err != nil || m.signatureSize == 0 {
+		*m = Message{}
 		return refuse(KindMalformed)
 	}
-	m.compact, m.first, m.last, m.signatureSize = compact, first, last, len(signature)
 	return nil
+}
+
+// bytes is a part of the token, not to be written to.
+func (m *Message) bytes(start, end int) []byte {
+	if end <= len(m.near) {
+		return m.near[start:end]
+	}
+	return []byte(m.compact[start:end])
 }
 
 // HeaderSegment returns the header as it stands in the token.
@@ -65,7 +79,7 @@ func (m *Message) HeaderSegment() string { return m.compact[:m.first] }
 
 // ReadHeader reads the header.
 func (m *Message) ReadHeader() error {
-	data, err := text(m.HeaderSegment())
+	data, err := text(m.bytes(0, m.first))
 	if err != nil {
 		return err
 	}
@@ -85,14 +99,13 @@ func (m *Message) PayloadSize() int { return base64.RawURLEncoding.DecodedLen(m.
 // ReadPayload decodes the payload and returns it. It is unverified until Verify has returned nil, and may be anything.
 func (m *Message) ReadPayload() (string, error) {
 	var err error
-	m.payload, err = text(m.compact[m.first+1 : m.last])
+	m.payload, err = text(m.bytes(m.first+1, m.last))
 	return m.payload, err
 }
 
 // PeekPayload decodes no more than the first size bytes of the payload. What it returns may end anywhere.
 func (m *Message) PeekPayload(size int) (string, error) {
-	segment := m.compact[m.first+1 : m.last]
-	return text(segment[:min(len(segment), size/3*4)])
+	return text(m.bytes(m.first+1, min(m.last, m.first+1+size/3*4)))
 }
 
 // Payload returns what ReadPayload returned.

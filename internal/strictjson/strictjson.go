@@ -93,12 +93,30 @@ func Strings[T Text](value T) (list []string, ok bool) {
 
 // Number returns a number that a float64 can hold, rounded to the nearest. ok is false for anything else.
 func Number[T Text](value T) (number float64, ok bool) {
+	if n, ok := natural(string(value)); ok {
+		return float64(n), true
+	}
 	r := reader{data: string(value)}
 	if r.number() != nil || r.pos != len(r.data) {
 		return 0, false
 	}
 	number, err := strconv.ParseFloat(r.data, 64) // out of range is an error
 	return number, err == nil
+}
+
+// natural reads a number of digits alone, few enough for a float64 to be exact.
+func natural(value string) (n int64, ok bool) {
+	if len(value) > 15 || len(value) == 0 || value[0] == '0' {
+		return 0, false
+	}
+	for i := range len(value) {
+		digit := value[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		n = 10*n + int64(digit)
+	}
+	return n, true
 }
 
 // Bool returns true or false. ok is false for anything else.

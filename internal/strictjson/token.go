@@ -17,16 +17,13 @@ type reader struct {
 
 // text reads a string. What it returns says the same as the string, and shares memory with the document where it can.
 func (r *reader) text() (string, error) {
-	start, err := r.quoted()
-	if err != nil {
-		return "", err
-	}
-	if r.data[r.pos] == '"' {
-		r.pos++
-		return r.data[start : r.pos-1], nil
+	start, end := r.quoted()
+	if end < len(r.data) && r.data[end] == '"' {
+		r.pos = end + 1
+		return r.data[start:end], nil
 	}
 	from := r.unescaped.Len()
-	err = r.escaped(start, &r.unescaped)
+	err := r.escaped(start, end, &r.unescaped)
 	return r.unescaped.String()[from:], err
 }
 
@@ -55,28 +52,20 @@ func (r *reader) texts() (list []string, ok bool) {
 
 // skip is text for a string that nobody asks for.
 func (r *reader) skip() error {
-	start, err := r.quoted()
-	if err != nil {
-		return err
-	}
-	if r.data[r.pos] == '"' {
-		r.pos++
+	start, end := r.quoted()
+	if end < len(r.data) && r.data[end] == '"' {
+		r.pos = end + 1
 		return nil
 	}
-	return r.escaped(start, nil)
+	return r.escaped(start, end, nil)
 }
 
-// quoted reads a string up to its end or its first backslash, which is at pos then.
-func (r *reader) quoted() (start int, err error) {
-	if !r.take('"') {
-		return 0, ErrSyntax
+// quoted returns from where to where the string at pos stands for itself. If there is no string, that is the end of the data.
+func (r *reader) quoted() (start, end int) {
+	if r.peek() != '"' {
+		return len(r.data), len(r.data)
 	}
-	start = r.pos
-	r.pos = plain(r.data, start)
-	if r.pos == len(r.data) || r.data[r.pos] < ' ' {
-		return 0, ErrSyntax
-	}
-	return start, nil
+	return r.pos + 1, plain(r.data, r.pos+1)
 }
 
 // plain returns where in a string the first byte from i on is that does not stand for itself: a quote, a backslash or a control
@@ -99,19 +88,17 @@ func plain(s string, i int) int {
 	return i
 }
 
-// escaped goes on with a string from its first backslash, and writes what it says from start on unless into is nil.
-func (r *reader) escaped(start int, into *strings.Builder) error {
+// escaped goes on with a string that stands for itself from start to end only, and writes what it says unless into is nil.
+func (r *reader) escaped(start, end int, into *strings.Builder) error {
 	for {
 		if into != nil {
-			into.WriteString(r.data[start:r.pos])
+			into.WriteString(r.data[start:end])
 		}
-		switch r.peek() {
-		case '"':
-			r.pos++
+		r.pos = end
+		if r.take('"') {
 			return nil
-		case '\\':
-			r.pos++
-		default:
+		}
+		if !r.take('\\') {
 			return ErrSyntax
 		}
 		char, err := r.escape()
@@ -121,8 +108,7 @@ func (r *reader) escaped(start int, into *strings.Builder) error {
 		if into != nil {
 			into.WriteRune(char)
 		}
-		start = r.pos
-		r.pos = plain(r.data, start)
+		start, end = r.pos, plain(r.data, r.pos)
 	}
 }
 
