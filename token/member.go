@@ -1,36 +1,156 @@
 package token
 
-import "github.com/perimeter-go/perimeter/internal/strictjson"
+import (
+	"github.com/perimeter-go/perimeter/internal/jws"
+	"github.com/perimeter-go/perimeter/internal/strictjson"
+)
 
-// member is one claim, its value still as JSON.
-type member struct {
-	name  string
-	value []byte
+// The claims that are read whatever the policy says have the same place in every list of members.
+const (
+	atIssuer = iota
+	atSubject
+	atAudience
+	atExpiry
+	atNotBefore
+	atIssuedAt
+	atID
+	atConfirmation
+	atClientID
+	atEvents
+	atAccessTokenHash
+	atCodeHash
+)
+
+var alwaysRead = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "client_id", "events", "at_hash", "c_hash"}
+
+// reads gives each claim that any rule reads its place. It is a small hash table, because every member of every token is looked up in it.
+type reads struct {
+	names []string   // by place
+	next  []int      // by place: that of another name with the same look, or none
+	first [looks]int // by look: the place of a name, or none
 }
 
-// members are the claims of a payload that the rules read. However many others there are, they take no memory.
-type members []member
+const (
+	none  = -1
+	looks = 64
+)
 
-// scan checks all of the payload and keeps the members that are read.
-func scan(payload []byte, reads map[string]bool) (members, error) {
-	m := make(members, 0, 16) // as many as tokens commonly have
-	err := strictjson.Object(payload, func(name string, value []byte) error {
-		if reads[name] {
-			m = append(m, member{name, value})
+// look is a number below looks that tells most names from each other.
+func look(name string) int {
+	if name == "" {
+		return 0
+	}
+	return (len(name) + 7*int(name[0]) + 29*int(name[len(name)-1])) % looks
+}
+
+func newReads() *reads {
+	r := &reads{}
+	for i := range r.first {
+		r.first[i] = none
+	}
+	r.add(alwaysRead...)
+	return r
+}
+
+// find returns the place of a claim, or none.
+func (r *reads) find(name string) int {
+	place := r.first[look(name)]
+	for place != none && r.names[place] != name {
+		place = r.next[place]
+	}
+	return place
+}
+
+// add returns the places of names, which get new ones if they have none yet.
+func (r *reads) add(names ...string) (places []int) {
+	for _, name := range names {
+		place := r.find(name)
+		if place == none {
+			place = len(r.names)
+			r.names, r.next = append(r.names, name), append(r.next, r.first[look(name)])
+			r.first[look(name)] = place
 		}
-		return nil
+		places = append(places, place)
+	}
+	return places
+}
+
+// members are the claims of a payload that are read, by their place, each still as JSON; "" is one that is missing. However many others
+// there are, they take no memory.
+type members struct {
+	near [24]string // as many as policies commonly read
+	far  []string   // those after near
+
+	// partly is true if no more is known than what stands at the payload's start. Nothing is known of the rest, not even that it is JSON.
+	partly bool
+}
+
+// worthReading is the size of the longest payload that is read before its signature is verified. Of a longer one, only so much is: there
+// are shapes of JSON that cost more to read than a signature costs to verify, and its sender may be anybody.
+const worthReading = 2 << 10
+
+// empty makes room for a number of claims.
+func (m *members) empty(size int) {
+	*m = members{}
+	if size > len(m.near) {
+		m.far = make([]string, size-len(m.near))
+	}
+}
+
+// at is the claim with the given place.
+func (m *members) at(place int) *string {
+	if place < len(m.near) {
+		return &m.near[place]
+	}
+	return &m.far[place-len(m.near)]
+}
+
+// read reads the payload of msg: all of it if it is short, else its start.
+func (m *members) read(msg *jws.Message, r *reads) error {
+	if msg.PayloadSize() <= worthReading {
+		return m.readAll(msg, r)
+	}
+	start, err := msg.PeekPayload(worthReading)
+	if err != nil {
+		return refuseJWS(err)
+	}
+	_ = m.scan(start, r) // it cannot be a whole object
+	m.partly = true
+	return nil
+}
+
+// readAll reads all of the payload of msg. It is an error if the payload is no object, or one that can be read in two ways.
+func (m *members) readAll(msg *jws.Message, r *reads) error {
+	payload, err := msg.ReadPayload()
+	if err != nil {
+		return refuseJWS(err)
+	}
+	return m.scan(payload, r)
+}
+
+func (m *members) scan(payload string, r *reads) error {
+	m.empty(len(r.names))
+	err := strictjson.Scan(payload, func(name, value string) {
+		if place := r.find(name); place != none {
+			*m.at(place) = value
+		}
 	})
 	if err != nil {
-		return nil, refuse(ReasonMalformed, "payload")
+		return refuse(ReasonMalformed, "payload")
 	}
-	return m, nil
+	return nil
 }
 
-func (m members) get(name string) (value []byte, present bool) {
-	for _, c := range m {
-		if c.name == name {
-			return c.value, true
-		}
+func (m *members) has(place int) bool { return *m.at(place) != "" }
+
+// tells is false if what is missing at a place may still be found.
+func (m *members) tells(place int) bool { return !m.partly || m.has(place) }
+
+// pick takes from what was read by other rules, at places, what is at the same place here.
+func (m *members) pick(from *members, places []int) {
+	m.empty(len(places))
+	m.partly = from.partly
+	for place, there := range places {
+		*m.at(place) = *from.at(there)
 	}
-	return nil, false
 }
