@@ -117,13 +117,16 @@ func (r *reader) escape() (rune, error) {
 	if r.take('u') {
 		return r.escapedRune()
 	}
-	i := strings.IndexByte(`"\/bfnrt`, r.peek())
-	if i < 0 { // at the end, too
+	char := short[r.peek()]
+	if char == 0 { // at the end, too
 		return 0, ErrSyntax
 	}
 	r.pos++
-	return rune("\"\\/\b\f\n\r\t"[i]), nil
+	return rune(char), nil
 }
+
+// short is what stands for what after a backslash, 0 for any other byte.
+var short = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // escapedRune reads four hexadecimal digits, and the second half of a surrogate pair if they are the first (RFC 8259 section 7).
 func (r *reader) escapedRune() (rune, error) {
@@ -174,6 +177,10 @@ var hex = func() (digits [256]int8) {
 // not.
 func (r *reader) number() error {
 	start := r.pos
+	if n := r.digits(); 0 < n && n <= surelyFinite && !isNumeric(r.peek()) && (n == 1 || r.data[start] != '0') { // almost all are whole
+		return nil
+	}
+	r.pos = start
 	_ = r.take('-')
 	if !r.take('0') && r.digits() == 0 {
 		return ErrSyntax
@@ -199,6 +206,9 @@ func (r *reader) number() error {
 	}
 	return nil
 }
+
+// isNumeric reports whether a number may go on with c after its first digits.
+func isNumeric(c byte) bool { return c == '.' || c|0x20 == 'e' }
 
 // surelyFinite is up to how many digits before the point a number is below 1.7e308, the most that a float64 holds.
 const surelyFinite = 308
