@@ -1,6 +1,8 @@
 package token
 
 import (
+	"errors"
+
 	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/internal/strictjson"
 )
@@ -81,13 +83,16 @@ type members struct {
 	near [24]string // as many as policies commonly read
 	far  []string   // those after near
 
-	// partly is true if no more is known than what stands at the payload's start. Nothing is known of the rest, not even that it is JSON.
+	// partly is true if no more was read than the payload's start. Nothing is known of the rest, not even that it is JSON.
 	partly bool
 }
 
-// worthReading is the size of the longest payload that is read before its signature is verified. Of a longer one, only so much is: there
-// are shapes of JSON that cost more to read than a signature costs to verify, and its sender may be anybody.
-const worthReading = 2 << 10
+// How much of a payload is read before its signature is verified: of a longer one its start, of one with more members and elements the first.
+// Its sender may be anybody, and there are shapes of JSON that cost more to read than a signature costs to verify.
+const (
+	worthReading = 2 << 10
+	worthMembers = 128
+)
 
 // empty makes room for a number of claims.
 func (m *members) empty(size int) {
@@ -105,16 +110,29 @@ func (m *members) at(place int) *string {
 	return &m.far[place-len(m.near)]
 }
 
-// read reads the payload of msg: all of it if it is short, else its start.
+// read reads the payload of msg, as far as it is worth it.
 func (m *members) read(msg *jws.Message, r *reads) error {
-	if msg.PayloadSize() <= worthReading {
-		return m.readAll(msg, r)
+	if msg.PayloadSize() > worthReading {
+		return m.peek(msg, r)
 	}
+	payload, err := msg.ReadPayload()
+	if err != nil {
+		return refuseJWS(err)
+	}
+	err = m.scan(payload, worthMembers, r)
+	if errors.Is(err, strictjson.ErrTooMany) {
+		m.partly = true
+		return nil
+	}
+	return malformed(err)
+}
+
+func (m *members) peek(msg *jws.Message, r *reads) error {
 	start, err := msg.PeekPayload(worthReading)
 	if err != nil {
 		return refuseJWS(err)
 	}
-	_ = m.scan(start, r) // it cannot be a whole object
+	_ = m.scan(start, worthMembers, r) // it cannot be a whole object
 	m.partly = true
 	return nil
 }
@@ -125,16 +143,19 @@ func (m *members) readAll(msg *jws.Message, r *reads) error {
 	if err != nil {
 		return refuseJWS(err)
 	}
-	return m.scan(payload, r)
+	return malformed(m.scan(payload, maxBytes, r))
 }
 
-func (m *members) scan(payload string, r *reads) error {
+func (m *members) scan(payload string, most int, r *reads) error {
 	m.empty(len(r.names))
-	err := strictjson.Scan(payload, func(name, value string) {
+	return strictjson.Scan(payload, most, func(name, value string) {
 		if place := r.find(name); place != none {
 			*m.at(place) = value
 		}
 	})
+}
+
+func malformed(err error) error {
 	if err != nil {
 		return refuse(ReasonMalformed, "payload")
 	}

@@ -149,7 +149,7 @@ func (r *reader) confirmations() (list []Proof, bound bool) {
 	if !r.members.has(atConfirmation) {
 		return nil, false
 	}
-	err := strictjson.Scan(*r.members.at(atConfirmation), func(method, value string) {
+	err := strictjson.Scan(*r.members.at(atConfirmation), maxBytes, func(method, value string) {
 		thumbprint := ""
 		if knownMethod(method) {
 			var ok bool

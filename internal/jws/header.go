@@ -5,6 +5,10 @@ import "github.com/perimeter-go/perimeter/internal/strictjson"
 // maxKeyID is the length of the longest kid, in bytes.
 const maxKeyID = 256
 
+// maxHeaderValues is how many members and elements there may be in a header, at all depths. It must be read before anything is known of its
+// sender.
+const maxHeaderValues = 100
+
 // Header is what a JOSE header says, as far as anyone may act on it. Absent members are "", and so are an empty kid and typ.
 type Header struct {
 	Algorithm string // alg (RFC 7515 section 4.1.1), one of those that are Supported
@@ -18,7 +22,7 @@ type Header struct {
 func readHeader(data string) (Header, error) {
 	var h Header
 	var first error
-	err := strictjson.Scan(data, func(name, value string) {
+	err := strictjson.Scan(data, maxHeaderValues, func(name, value string) {
 		if err := h.member(name, value); first == nil {
 			first = err
 		}

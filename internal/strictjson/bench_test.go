@@ -60,7 +60,7 @@ func BenchmarkScan(b *testing.B) {
 			b.SetBytes(int64(len(d.data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if strictjson.Scan(d.data, func(string, string) {}) != nil {
+				if strictjson.Scan(d.data, 1<<20, func(string, string) {}) != nil {
 					b.Fatal("refused")
 				}
 			}

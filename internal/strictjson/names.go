@@ -67,7 +67,7 @@ type hashes struct {
 func (h *hashes) add(name string) bool {
 	if 4*h.n >= 3*len(h.places) {
 		old := h.places
-		h.places = make([]uint64, max(128, 2*len(old)))
+		h.places = make([]uint64, max(128, 4*len(old)))
 		for _, hash := range old {
 			if hash != 0 {
 				h.put(hash)

@@ -8,6 +8,7 @@ type scanner struct {
 	reader
 
 	names few[string] // of all open objects, the outermost first; each object knows where its own begin
+	left  int         // how many more members and elements there may be
 }
 
 // visitor is told of a member, and from where to where in the document its value stands.
@@ -106,6 +107,9 @@ func (s *scanner) array(depth int, visit visitor) error {
 
 // member checks the value of a member, or an element, of what is open at depth. It goes on to the next, or past the end.
 func (s *scanner) member(name string, depth int, end byte, visit visitor) (done bool, err error) {
+	if s.left--; s.left < 0 {
+		return true, ErrTooMany
+	}
 	start := s.pos
 	if err := s.value(depth+1, nil); err != nil {
 		return true, err

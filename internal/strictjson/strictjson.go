@@ -12,6 +12,7 @@ package strictjson
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -27,6 +28,7 @@ var (
 	ErrDuplicate = errors.New("strictjson: a member stands twice")
 	ErrRange     = errors.New("strictjson: a number out of range")
 	ErrKind      = errors.New("strictjson: another kind of value")
+	ErrTooMany   = errors.New("strictjson: too many members and elements")
 )
 
 // Object checks all of data and, only if it is one valid object, calls member for each of its members in order. An error
@@ -46,7 +48,7 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 		start, end int
 	}
 	var all few[found]
-	s := scanner{reader: reader{data: string(data)}}
+	s := scanner{reader: reader{data: string(data)}, left: math.MaxInt}
 	err := s.document(first, func(name string, start, end int) { all.add(found{name, start, end}) })
 	if err != nil {
 		return err
@@ -63,8 +65,10 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 // Scan is Object in one pass, for who can wait with judging what it is given: member is called for each member of the outermost
 // object before what follows it is checked, so that an error of Scan may come after any number of calls. Of a document that was cut
 // off, the members that are whole are found. name and value share memory with the document.
-func Scan(document string, member func(name, value string)) error {
-	s := scanner{reader: reader{data: document}}
+//
+// A document of more than most members and elements, at all depths, is ErrTooMany: they are what takes time.
+func Scan(document string, most int, member func(name, value string)) error {
+	s := scanner{reader: reader{data: document}, left: most}
 	return s.document('{', func(name string, start, end int) { member(name, document[start:end]) })
 }
 

@@ -117,13 +117,16 @@ func (r *reader) escape() (rune, error) {
 	if r.take('u') {
 		return r.escapedRune()
 	}
-	i := strings.IndexByte(`"\/bfnrt`, r.peek())
-	if i < 0 { // at the end, too
+	char := short[r.peek()]
+	if char == 0 { // at the end, too
 		return 0, ErrSyntax
 	}
 	r.pos++
-	return rune("\"\\/\b\f\n\r\t"[i]), nil
+	return rune(char), nil
 }
+
+// short is what stands for what after a backslash, 0 for any other byte.
+var short = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // escapedRune reads four hexadecimal digits, and the second half of a surrogate pair if they are the first (RFC 8259 section 7).
 func (r *reader) escapedRune() (rune, error) {
@@ -173,22 +176,30 @@ var hex = func() (digits [256]int8) {
 // number follows the grammar of RFC 8259 section 6, and refuses what no float64 can hold: some readers would take it, others
 // not.
 func (r *reader) number() error {
-	start, exponent := r.pos, false
+	start := r.pos
+	if n := r.digits(); 0 < n && n <= surelyFinite && !isNumeric(r.peek()) && (n == 1 || r.data[start] != '0') { // almost all are whole
+		return nil
+	}
+	r.pos = start
 	_ = r.take('-')
 	if !r.take('0') && r.digits() == 0 {
 		return ErrSyntax
 	}
+	above := r.pos - start // at least as many digits as stand before the point
 	if r.take('.') && r.digits() == 0 {
 		return ErrSyntax
 	}
 	if r.take('e') || r.take('E') {
-		exponent = true
-		_ = r.take('+') || r.take('-')
+		minus := !r.take('+') && r.take('-')
+		from := r.pos
 		if r.digits() == 0 {
 			return ErrSyntax
 		}
+		if !minus {
+			above += shift(r.data[from:r.pos])
+		}
 	}
-	if exponent || r.pos-start > surelyFinite {
+	if above > surelyFinite {
 		if _, err := strconv.ParseFloat(r.data[start:r.pos], 64); err != nil {
 			return ErrRange
 		}
@@ -196,8 +207,19 @@ func (r *reader) number() error {
 	return nil
 }
 
-// surelyFinite is a length up to which a number without an exponent is below 1.7e308, the most that a float64 holds.
+// isNumeric reports whether a number may go on with c after its first digits.
+func isNumeric(c byte) bool { return c == '.' || c|0x20 == 'e' }
+
+// surelyFinite is up to how many digits before the point a number is below 1.7e308, the most that a float64 holds.
 const surelyFinite = 308
+
+// shift is by how many digits an exponent moves the point, or more than surelyFinite.
+func shift(exponent string) (n int) {
+	for i := 0; i < len(exponent) && n <= surelyFinite; i++ {
+		n = 10*n + int(exponent[i]-'0')
+	}
+	return n
+}
 
 func (r *reader) digits() (n int) {
 	for r.pos+n < len(r.data) && r.data[r.pos+n]-'0' <= 9 {
