@@ -91,7 +91,7 @@ type members struct {
 // Its sender may be anybody, and there are shapes of JSON that cost more to read than a signature costs to verify.
 const (
 	worthReading = 2 << 10
-	worthMembers = 128
+	worthMembers = 64
 )
 
 // empty makes room for a number of claims.

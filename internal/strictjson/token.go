@@ -108,7 +108,10 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 		if into != nil {
 			into.WriteRune(char)
 		}
-		start, end = r.pos, plain(r.data, r.pos)
+		start, end = r.pos, r.pos
+		if r.peek() != '\\' { // one escape often follows another
+			end = plain(r.data, start)
+		}
 	}
 }
 
