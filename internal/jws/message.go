@@ -55,7 +55,7 @@ func (m *Message) Split(compact string, maxBytes int) error {
 		base64.RawURLEncoding.DecodedLen(len(compact)-last-1) > maxSignature:
 		return refuse(KindMalformed)
 	}
-	m.compact, m.first, m.last = compact, first, last
+	m.compact, m.first, m.last, m.payload = compact, first, last, ""
 	copy(m.near[:], compact)
 	var err error
 	m.signatureSize, err = decode(m.signature[:], m.bytes(last+1, len(compact)))
@@ -98,6 +98,9 @@ func (m *Message) PayloadSize() int { return base64.RawURLEncoding.DecodedLen(m.
 
 // ReadPayload decodes the payload and returns it. It is unverified until Verify has returned nil, and may be anything.
 func (m *Message) ReadPayload() (string, error) {
+	if m.payload != "" {
+		return m.payload, nil
+	}
 	var err error
 	m.payload, err = text(m.bytes(m.first+1, m.last))
 	return m.payload, err
