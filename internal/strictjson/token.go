@@ -168,10 +168,10 @@ func (r *reader) hex4() (char rune, err error) {
 // hex is what a hexadecimal digit stands for, below 0 for any other byte.
 var hex = func() (digits [256]int8) {
 	for b := range digits {
-		digits[b] = int8(strings.IndexByte("0123456789abcdef", byte(b))) //nolint:gosec // -1 to 15
+		digits[b] = int8(strings.IndexByte("0123456789abcdef", byte(b)))
 	}
 	for i, b := range []byte("ABCDEF") {
-		digits[b] = int8(10 + i) //nolint:gosec // 10 to 15
+		digits[b] = int8(10 + i)
 	}
 	return digits
 }()
