@@ -1,5 +1,7 @@
 package strictjson
 
+import "unicode/utf8"
+
 // Find returns the value of a member of the outermost object, for who has to know one before it is worth to check the document. Of a document that
 // Object refuses, it may find anything.
 func Find(document, name string) (value string, found bool) {
@@ -10,10 +12,13 @@ func Find(document, name string) (value string, found bool) {
 	}
 	for {
 		r.blanks()
-		have, err := r.text()
-		if err != nil {
+		from := r.pos + 1
+		if r.peek() != '"' {
 			return "", false
 		}
+		r.passString()
+		here := spells(document[from:r.pos], name)
+		r.pos++
 		r.blanks()
 		if !r.take(':') {
 			return "", false
@@ -21,13 +26,34 @@ func Find(document, name string) (value string, found bool) {
 		r.blanks()
 		start := r.pos
 		r.pass()
-		if have == name {
+		if here {
 			return trimmed(document[start:r.pos]), true
 		}
 		if !r.take(',') {
 			return "", false
 		}
 	}
+}
+
+// spells reports whether what stands between the quotes of a string says name.
+func spells(quoted, name string) bool {
+	r := reader{data: quoted}
+	for name != "" {
+		if !r.take('\\') {
+			if !r.take(name[0]) {
+				return false
+			}
+			name = name[1:]
+			continue
+		}
+		char, err := r.escape()
+		size := utf8.RuneLen(char)
+		if err != nil || size > len(name) || string(char) != name[:size] {
+			return false
+		}
+		name = name[size:]
+	}
+	return r.pos == len(quoted)
 }
 
 // pass goes past a value of an object and the blanks after it, by brackets and quotes alone.
@@ -53,17 +79,18 @@ func (r *reader) pass() {
 
 // passString goes from the quote at the start of a string to the one at its end.
 func (r *reader) passString() {
-	for r.pos++; r.pos < len(r.data); {
-		r.pos = plain(r.data, r.pos)
-		switch r.peek() {
-		case '"':
-			return
-		case '\\':
-			r.pos += 2
-		default:
-			r.pos++
+	i := r.pos + 1
+	for i < len(r.data) && r.data[i] != '"' {
+		switch next := plain(r.data, i); {
+		case next > i:
+			i = next
+		case r.data[i] == '\\':
+			i += 2
+		default: // a control character, which Object does not take
+			i++
 		}
 	}
+	r.pos = min(i, len(r.data))
 }
 
 const (
