@@ -38,11 +38,11 @@ const (
 )
 
 // look is a number below looks that tells most names from each other.
-func look(name string) int {
+func look(name string) uint8 {
 	if name == "" {
 		return 0
 	}
-	return (len(name) + 7*int(name[0]) + 29*int(name[len(name)-1])) % looks
+	return (uint8(len(name)) + 7*name[0] + 29*name[len(name)-1]) % looks //nolint:gosec // any eight bits of the length do
 }
 
 func newReads() *reads {
@@ -91,7 +91,7 @@ type members struct {
 // Its sender may be anybody, and there are shapes of JSON that cost more to read than a signature costs to verify.
 const (
 	worthReading = 2 << 10
-	worthMembers = 128
+	worthMembers = 64
 )
 
 // empty makes room for a number of claims.
@@ -144,6 +144,20 @@ func (m *members) readAll(msg *jws.Message, r *reads) error {
 		return refuseJWS(err)
 	}
 	return malformed(m.scan(payload, maxBytes, r))
+}
+
+// findIssuer finds the iss of a payload that was read partly. If there is none, it reads the rest as well.
+func (m *members) findIssuer(msg *jws.Message, r *reads) error {
+	payload, err := msg.ReadPayload()
+	if err != nil {
+		return refuseJWS(err)
+	}
+	value, found := strictjson.Find(payload, "iss")
+	if !found {
+		return m.readAll(msg, r)
+	}
+	*m.at(atIssuer) = value
+	return nil
 }
 
 func (m *members) scan(payload string, most int, r *reads) error {

@@ -111,13 +111,13 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	return c, err
 }
 
-// choose reads the claims of msg, as far as they must be read to know the issuer, and returns the branch for that issuer.
+// choose reads the claims of msg, as far as it is worth it, and returns the branch for its issuer.
 func (m *Mux) choose(msg *jws.Message, all *members) (branch, error) {
 	if err := all.read(msg, m.reads); err != nil {
 		return branch{}, err
 	}
 	if !all.tells(atIssuer) {
-		if err := all.readAll(msg, m.reads); err != nil {
+		if err := all.findIssuer(msg, m.reads); err != nil {
 			return branch{}, err
 		}
 	}

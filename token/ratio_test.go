@@ -19,7 +19,7 @@ const ratioRounds = 40
 // fastest returns for each function the time of one call in the best of the rounds, in which they take turns.
 func fastest(b *testing.B, rounds int, fs ...func()) []time.Duration {
 	b.Helper()
-	const turn = time.Millisecond / 2
+	const turn = time.Millisecond
 	calls, best := make([]int, len(fs)), make([]time.Duration, len(fs))
 	for i, f := range fs {
 		f()

@@ -93,8 +93,11 @@ func (v *Verifier) issuer() string {
 // of its cnf claim equals one of the proofs; a token that is bound to nothing needs none and is not made better by them.
 //
 // An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had; it wraps
-// what the key source returned. Verify costs at most one call of the key source, and none for a token that can be refused without.
-// A token that is remembered costs one as well, and a second if its key was replaced by another.
+// what the key source returned.
+//
+// Verify costs at most one call of the key source, and none for a token that can be refused without. Of a payload with more than 2 KiB, or
+// with more than 64 members and elements, only the start is looked at for that: what is wrong further on is found after the signature.
+// A token that is remembered costs one call as well, and a second if its key was replaced by another.
 func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if v == nil || v.policy == nil {
 		return nil, errNoVerifier

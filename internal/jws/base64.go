@@ -28,5 +28,8 @@ func text(segment []byte) (string, error) {
 		out = make([]byte, size)
 	}
 	size, err := decode(out, segment)
-	return string(out[:size]), err
+	if err != nil {
+		return "", err
+	}
+	return string(out[:size]), nil
 }

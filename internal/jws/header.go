@@ -7,7 +7,7 @@ const maxKeyID = 256
 
 // maxHeaderValues is how many members and elements there may be in a header, at all depths. It must be read before anything is known of its
 // sender.
-const maxHeaderValues = 100
+const maxHeaderValues = 64
 
 // Header is what a JOSE header says, as far as anyone may act on it. Absent members are "", and so are an empty kid and typ.
 type Header struct {

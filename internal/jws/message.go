@@ -44,26 +44,29 @@ func Parse(compact string, maxBytes int) (*Message, error) {
 // Split finds the segments of a compact JWS of at most maxBytes and decodes the signature. What the other two encode, if anything, is not
 // looked at.
 func (m *Message) Split(compact string, maxBytes int) error {
-	if len(compact) > maxBytes {
+	m.header, m.payload = Header{}, ""
+	if !m.split(compact, maxBytes) {
+		*m = Message{}
 		return refuse(KindMalformed)
+	}
+	return nil
+}
+
+func (m *Message) split(compact string, maxBytes int) bool {
+	if len(compact) > maxBytes {
+		return false
 	}
 	first := strings.IndexByte(compact, '.')
 	last := first + 1 + strings.IndexByte(compact[first+1:], '.') // a third one is no letter of base64
-	switch {
-	case last <= first,
-		base64.RawURLEncoding.DecodedLen(first) > maxHeader,
-		base64.RawURLEncoding.DecodedLen(len(compact)-last-1) > maxSignature:
-		return refuse(KindMalformed)
+	if last <= first ||
+		base64.RawURLEncoding.DecodedLen(first) > maxHeader || base64.RawURLEncoding.DecodedLen(len(compact)-last-1) > maxSignature {
+		return false
 	}
 	m.compact, m.first, m.last = compact, first, last
 	copy(m.near[:], compact)
 	var err error
 	m.signatureSize, err = decode(m.signature[:], m.bytes(last+1, len(compact)))
-	if err != nil || m.signatureSize == 0 {
-		*m = Message{}
-		return refuse(KindMalformed)
-	}
-	return nil
+	return err == nil && m.signatureSize > 0
 }
 
 // bytes is a part of the token, not to be written to.
@@ -98,6 +101,9 @@ func (m *Message) PayloadSize() int { return base64.RawURLEncoding.DecodedLen(m.
 
 // ReadPayload decodes the payload and returns it. It is unverified until Verify has returned nil, and may be anything.
 func (m *Message) ReadPayload() (string, error) {
+	if m.payload != "" {
+		return m.payload, nil
+	}
 	var err error
 	m.payload, err = text(m.bytes(m.first+1, m.last))
 	return m.payload, err

@@ -33,10 +33,11 @@ func verify(alg string, keys []crypto.PublicKey, input, signature []byte) error 
 	}
 	kind := KindKey
 	for _, key := range keys {
-		switch got := a.verify(key, input, digest, signature); got {
-		case 0:
+		got := a.verify(key, input, digest, signature)
+		if got == 0 {
 			return nil
-		case KindSignature:
+		}
+		if got == KindSignature {
 			kind = got
 		}
 	}

@@ -79,7 +79,7 @@ func (h *hashes) add(name string) bool {
 }
 
 func (h *hashes) put(hash uint64) bool {
-	last := uint64(len(h.places) - 1)
+	last := uint64(len(h.places)) - 1
 	for i := hash >> 1; ; i++ {
 		switch place := &h.places[i&last]; *place {
 		case hash:

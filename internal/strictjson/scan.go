@@ -9,10 +9,11 @@ type scanner struct {
 
 	names few[string] // of all open objects, the outermost first; each object knows where its own begin
 	left  int         // how many more members and elements there may be
+	found int         // where the value of the last member begins that was visited
 }
 
-// visitor is told of a member, and from where to where in the document its value stands.
-type visitor func(name string, start, end int)
+// visitor is told of a member. Its value stands where the scanner says it found it.
+type visitor func(name, value string)
 
 // document checks that data is one value of the wanted kind, with blanks around it at most. It visits the members or elements of that
 // value, each as soon as it is known to be complete.
@@ -121,7 +122,8 @@ func (s *scanner) member(name string, depth int, end byte, visit visitor) (done 
 		return true, ErrSyntax
 	}
 	if visit != nil {
-		visit(name, start, stop)
+		s.found = start
+		visit(name, s.data[start:stop])
 	}
 	if !done {
 		s.blanks()

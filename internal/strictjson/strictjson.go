@@ -49,7 +49,7 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 	}
 	var all few[found]
 	s := scanner{reader: reader{data: string(data)}, left: math.MaxInt}
-	err := s.document(first, func(name string, start, end int) { all.add(found{name, start, end}) })
+	err := s.document(first, func(name, value string) { all.add(found{name, s.found, s.found + len(value)}) })
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 // A document of more than most members and elements, at all depths, is ErrTooMany: they are what takes time.
 func Scan(document string, most int, member func(name, value string)) error {
 	s := scanner{reader: reader{data: document}, left: most}
-	return s.document('{', func(name string, start, end int) { member(name, document[start:end]) })
+	return s.document('{', member)
 }
 
 // Text is what JSON is kept in.

@@ -91,10 +91,12 @@ func plain(s string, i int) int {
 // escaped goes on with a string that stands for itself from start to end only, and writes what it says unless into is nil.
 func (r *reader) escaped(start, end int, into *strings.Builder) error {
 	for {
+		r.pos = end
 		if into != nil {
 			into.WriteString(r.data[start:end])
+		} else {
+			r.skipShort()
 		}
-		r.pos = end
 		if r.take('"') {
 			return nil
 		}
@@ -108,7 +110,20 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 		if into != nil {
 			into.WriteRune(char)
 		}
-		start, end = r.pos, plain(r.data, r.pos)
+		start, end = r.pos, r.pos
+		if r.peek() != '\\' { // one escape often follows another
+			end = plain(r.data, start)
+		}
+	}
+}
+
+// skipShort goes past escapes of two letters.
+func (r *reader) skipShort() {
+	for r.pos+1 < len(r.data) && r.data[r.pos] == '\\' && short[r.data[r.pos+1]] != 0 {
+		r.pos += 2
+	}
+	if r.peek() != '\\' {
+		r.pos = plain(r.data, r.pos)
 	}
 }
 
@@ -151,13 +166,12 @@ func (r *reader) hex4() (char rune, err error) {
 	if len(r.data)-r.pos < 4 {
 		return 0, ErrSyntax
 	}
-	for i := range 4 {
-		digit := hex[r.data[r.pos+i]]
-		if digit < 0 {
-			return 0, ErrSyntax
-		}
-		char = char<<4 | rune(digit)
+	s := r.data[r.pos : r.pos+4]
+	first, second, third, fourth := hex[s[0]], hex[s[1]], hex[s[2]], hex[s[3]]
+	if first|second|third|fourth < 0 {
+		return 0, ErrSyntax
 	}
+	char = rune(first)<<12 | rune(second)<<8 | rune(third)<<4 | rune(fourth)
 	r.pos += 4
 	return char, nil
 }
@@ -165,10 +179,10 @@ func (r *reader) hex4() (char rune, err error) {
 // hex is what a hexadecimal digit stands for, below 0 for any other byte.
 var hex = func() (digits [256]int8) {
 	for b := range digits {
-		digits[b] = int8(strings.IndexByte("0123456789abcdef", byte(b))) //nolint:gosec // -1 to 15
+		digits[b] = int8(strings.IndexByte("0123456789abcdef", byte(b)))
 	}
 	for i, b := range []byte("ABCDEF") {
-		digits[b] = int8(10 + i) //nolint:gosec // 10 to 15
+		digits[b] = int8(10 + i)
 	}
 	return digits
 }()
