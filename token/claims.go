@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto"
 	"errors"
 	"iter"
 	"slices"
@@ -28,6 +29,9 @@ type Claims struct {
 	bound         bool
 	confirmations []Proof
 	payload       []byte
+
+	verifier *Verifier        // that has verified them
+	signer   crypto.PublicKey // by which
 }
 
 var nothing Claims

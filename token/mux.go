@@ -18,10 +18,11 @@ type Mux struct {
 	byIssuer map[string]*Verifier
 	reads    map[string]bool
 	maxBytes int
+	cache    *Cache // that of the verifiers that have one
 }
 
-// NewMux returns a Mux over one verifier per issuer. None at all, a nil one and two of the same issuer are mistakes, reported
-// together.
+// NewMux returns a Mux over one verifier per issuer. None at all, a nil one, two of the same issuer and two with different caches are
+// mistakes, reported together. A token that a verifier remembers is remembered for the Mux too, and the other way round.
 func NewMux(vs ...*Verifier) (*Mux, error) {
 	var wrong mistakes
 	if len(vs) == 0 {
@@ -38,6 +39,12 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 			wrong.addf("Verifier %d is another one of issuer %q", i, issuer)
 			continue
 		}
+		if v.cache != nil && m.cache != nil && v.cache != m.cache {
+			wrong.addf("Verifier %d has another Cache than one before it", i)
+		}
+		if v.cache != nil {
+			m.cache = v.cache
+		}
 		m.byIssuer[issuer] = v
 		m.maxBytes = max(m.maxBytes, v.maxBytes)
 		maps.Copy(m.reads, v.policy.reads)
@@ -53,6 +60,22 @@ func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, e
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
 	}
+	if m.cache == nil || len(raw) > m.maxBytes {
+		return m.verify(ctx, raw, have)
+	}
+	k := m.cache.keyer.of(raw)
+	if c, err := m.cache.recall(ctx, &k, m, have); c != nil || err != nil {
+		return c, err
+	}
+	c, err := m.verify(ctx, raw, have)
+	if err == nil {
+		m.cache.remember(&k, c)
+	}
+	return c, err
+}
+
+// verify is Verify without a memory.
+func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
 	msg, err := jws.Parse(raw, m.maxBytes)
 	if err != nil {
 		return nil, refuseJWS(err)

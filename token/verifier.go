@@ -33,6 +33,7 @@ type Verifier struct {
 	keys     KeySource
 	policy   *policy
 	maxBytes int
+	cache    *Cache // nil: none
 }
 
 var errNoVerifier = errors.New("token: undecided: the verifier was not made by its constructor")
@@ -44,18 +45,24 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if isNil(keys) {
 		m.addf("the key source is nil")
 	}
+	if opts == nil {
+		opts = &Options{}
+	}
 	size := maxBytes
-	if opts != nil && opts.MaxBytes != 0 {
+	if opts.MaxBytes != 0 {
 		size = opts.MaxBytes
 	}
 	if size < 0 || size > maxBytes {
 		m.addf("Options.MaxBytes is %d, not between 1 and %d", size, maxBytes)
 	}
+	if opts.Cache != nil && opts.Cache.keyer == nil {
+		m.addf("Options.Cache was not made by NewCache")
+	}
 	compiled, err := compile(p)
 	if err := errors.Join(append(m, err)...); err != nil {
 		return nil, err
 	}
-	return &Verifier{keys: keys, policy: compiled, maxBytes: size}, nil
+	return &Verifier{keys: keys, policy: compiled, maxBytes: size, cache: opts.Cache}, nil
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
@@ -86,10 +93,27 @@ func (v *Verifier) issuer() string {
 //
 // An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had; it wraps
 // what the key source returned. Verify costs at most one call of the key source, and none for a token that can be refused without.
+// A token that is remembered costs one as well, and a second if its key was replaced by another.
 func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if v == nil || v.policy == nil {
 		return nil, errNoVerifier
 	}
+	if v.cache == nil || len(raw) > v.maxBytes {
+		return v.verify(ctx, raw, have)
+	}
+	k := v.cache.keyer.of(raw)
+	if c, err := v.cache.recall(ctx, &k, v, have); c != nil || err != nil {
+		return c, err
+	}
+	c, err := v.verify(ctx, raw, have)
+	if err == nil {
+		v.cache.remember(&k, c)
+	}
+	return c, err
+}
+
+// verify is Verify without a memory.
+func (v *Verifier) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
 	msg, err := jws.Parse(raw, v.maxBytes)
 	if err != nil {
 		return nil, refuseJWS(err)
@@ -113,7 +137,8 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have
 	if err := v.policy.checkEarly(c, time.Now()); err != nil {
 		return nil, err
 	}
-	if err := v.checkSignature(ctx, msg); err != nil {
+	signer, err := v.checkSignature(ctx, msg)
+	if err != nil {
 		return nil, err
 	}
 	if err := v.policy.readGrants(c, m); err != nil {
@@ -128,33 +153,43 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have
 	if err := c.checkProofs(have); err != nil {
 		return nil, err
 	}
+	c.verifier, c.signer = v, signer
 	return c, nil
 }
 
-// checkSignature returns nil only if a key of the issuer made the signature.
-func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) error {
-	h := msg.Header()
-	keys, err := v.keys.PublicKeys(ctx, h.KeyID, h.Algorithm)
+// publicKeys asks for the keys that may have signed a token, of which there is at least one.
+func (v *Verifier) publicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	keys, err := v.keys.PublicKeys(ctx, kid, alg)
 	if errors.Is(err, ErrRefused) { // a key source has no say on the token
-		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
+		return nil, fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
 	}
 	if err != nil {
-		return fmt.Errorf("token: undecided: no keys: %w", err)
+		return nil, fmt.Errorf("token: undecided: no keys: %w", err)
 	}
-	if h.KeyID == "" && len(keys) > maxWithoutKeyID {
-		return refuse(ReasonUnknownKey, "kid")
+	if len(keys) == 0 || kid == "" && len(keys) > maxWithoutKeyID {
+		return nil, refuse(ReasonUnknownKey, "kid")
+	}
+	return keys, nil
+}
+
+// checkSignature returns the key of the issuer that made the signature; without one, an error.
+func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) (crypto.PublicKey, error) {
+	h := msg.Header()
+	keys, err := v.publicKeys(ctx, h.KeyID, h.Algorithm)
+	if err != nil {
+		return nil, err
 	}
 	fitting := false
 	for _, key := range keys {
 		err := msg.Verify(key)
 		if err == nil {
-			return nil
+			return key, nil
 		}
 		e, ok := errors.AsType[*jws.Error](err)
 		fitting = fitting || ok && e.Kind == jws.KindSignature
 	}
 	if !fitting {
-		return refuse(ReasonUnknownKey, "kid")
+		return nil, refuse(ReasonUnknownKey, "kid")
 	}
-	return refuse(ReasonSignature, "signature")
+	return nil, refuse(ReasonSignature, "signature")
 }
