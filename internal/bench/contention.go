@@ -1,5 +1,254 @@
 package main
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 
-func contentions(context.Context, size) (string, error) { return "", nil }
+	"github.com/perimeter-go/perimeter/internal/bench/upstream"
+	"github.com/perimeter-go/perimeter/jwks"
+	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/scope"
+	"github.com/perimeter-go/perimeter/token"
+)
+
+// paths are what a request goes through in Perimeter, each as a target of its own.
+func paths(ctx context.Context) ([]target, error) {
+	issuer, err := upstream.Start(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	tokens := make([]string, apart)
+	for i := range tokens {
+		tokens[i] = issuer.Token("ES256")
+	}
+	kid := issuer.KeyID("ES256")
+	keys, err1 := jwks.New(issuer.KeySetURL(), &jwks.Options{InsecureAllowHTTP: true})
+	cache, err2 := token.NewCache(10*apart, 1<<20)
+	policy := token.AccessTokenPolicy(issuer.URL(), upstream.Audience)
+	cold, err3 := token.NewVerifier(keys, policy, nil)
+	warm, err4 := token.NewVerifier(keys, policy, &token.Options{Cache: cache})
+	guard, err5 := middleware.New(middleware.JWT(warm), nil)
+	routes, err6 := middleware.NewRoutes(middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All(upstream.Scope)})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+		return nil, err
+	}
+	requests := make([]*http.Request, len(tokens))
+	for i, raw := range tokens {
+		if requests[i], err = bearing(raw); err != nil {
+			return nil, err
+		}
+	}
+	h := guard.Routes(routes)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	return []target{
+		repeat("key of the issuer", func() error {
+			_, err := keys.PublicKeys(ctx, kid, "ES256")
+			return err
+		}),
+		{"token, verified", verifying(ctx, cold, tokens).do},
+		{"token, remembered", verifying(ctx, warm, tokens).do},
+		{"whole middleware, token remembered", func(n int) error {
+			for i := range n {
+				h.ServeHTTP(deaf{http.Header{}}, requests[i%len(requests)])
+			}
+			return nil
+		}},
+	}, nil
+}
+
+// bearing is the request that every middleware gets.
+func bearing(raw string) (*http.Request, error) {
+	r, err := http.NewRequest(http.MethodGet, "/orders/7", nil)
+	if err != nil {
+		return nil, err
+	}
+	r.RequestURI = "/orders/7"
+	r.Header.Set("Authorization", "Bearer "+raw)
+	return r, nil
+}
+
+// shared is t done by so many goroutines at once, each its part.
+func shared(t target, goroutines int) target {
+	return target{t.name, func(n int) error {
+		failed := make([]error, goroutines)
+		var wg sync.WaitGroup
+		for g := range goroutines {
+			wg.Go(func() { failed[g] = t.do((n + g) / goroutines) })
+		}
+		wg.Wait()
+		return errors.Join(failed...)
+	}}
+}
+
+// contentions is the section on many at once.
+func contentions(ctx context.Context, s size) (string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	alone, err := paths(ctx)
+	if err != nil {
+		return "", err
+	}
+	crowds, err := crowding(alone, s)
+	if err != nil {
+		return "", err
+	}
+	waits, err := waiting(alone, s)
+	if err != nil {
+		return "", err
+	}
+	return section("Many at once", "Time of one, on each processor: what grows with the goroutines or the processors is waiting for each other.", crowds) +
+		section("Contention", fmt.Sprintf("Time that goroutines waited on mutexes and channels in Perimeter's code, by the runtime's mutex and block profiles with every event recorded: "+
+			"16 goroutines on %d processors for %s each.", runtime.NumCPU(), s.contend), waits), nil
+}
+
+var crowd = []int{1, 4, 16, 64}
+
+// crowding measures each path with more and more goroutines, on one processor and on two.
+func crowding(alone []target, s size) (table, error) {
+	rows := table{{"at once", "processors", "1 goroutine", "4", "16", "64", "verdict"}}
+	s.slot, s.rounds = 10*s.slot, max(1, s.rounds/20) // there are goroutines to start
+	for _, t := range alone {
+		for _, procs := range []int{1, min(2, runtime.NumCPU())} {
+			targets := make([]target, len(crowd))
+			for i, n := range crowd {
+				targets[i] = shared(t, n)
+			}
+			measured, err := measureOn(procs, targets, s)
+			if err != nil {
+				return nil, err
+			}
+			row := []string{t.name, strconv.Itoa(procs)}
+			ns := make([]float64, len(measured))
+			for i, c := range measured {
+				ns[i] = c.ns
+				if crowd[i] > 1 {
+					ns[i] *= float64(procs) // a single goroutine has one of them
+				}
+				row = append(row, nanos(ns[i]))
+			}
+			rows = append(rows, append(row, verdict("goroutine", crowd, ns)))
+		}
+	}
+	return rows, nil
+}
+
+// waiting runs each path in a crowd under the profiles.
+func waiting(alone []target, s size) (table, error) {
+	runtime.SetBlockProfileRate(1)
+	defer runtime.SetBlockProfileRate(0)
+	defer runtime.SetMutexProfileFraction(runtime.SetMutexProfileFraction(1))
+	rows := table{{"path", "done", "waited on mutexes", "waited on mutexes and channels"}}
+	for _, t := range append(alone, control()) {
+		var mu sync.Mutex
+		done := 0
+		before := waited()
+		err := shared(target{"", func(int) error {
+			n := 0
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				done += n
+			}()
+			for began := time.Now(); time.Since(began) < s.contend; n += 10 {
+				if err := t.do(10); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}, 16).do(16)
+		if err != nil {
+			return nil, err
+		}
+		after := waited()
+		rows = append(rows, []string{t.name, strconv.Itoa(done), (after.mutex - before.mutex).String(), (after.block - before.block).String()})
+	}
+	return rows, nil
+}
+
+// control waits by design, which shows that the profiles see what they should: each look-up of a Cache without keys waits for a fetch.
+func control() target {
+	return repeat("control: keys that have to be fetched", func() error {
+		keys, err := jwks.New("http://127.0.0.1/jwks", &jwks.Options{
+			HTTPClient: &http.Client{Transport: nobody{}}, InsecureAllowHTTP: true, Timeout: time.Second,
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := keys.PublicKeys(context.Background(), "a", "ES256"); !errors.Is(err, jwks.ErrUnavailable) {
+			return errors.Join(errNoKey, err)
+		}
+		return nil
+	})
+}
+
+// nobody answers after a moment that there is nobody.
+type nobody struct{}
+
+func (nobody) RoundTrip(*http.Request) (*http.Response, error) {
+	time.Sleep(time.Millisecond)
+	return nil, http.ErrServerClosed
+}
+
+// delays are the sums of the profiles since the program began.
+type delays struct{ mutex, block time.Duration }
+
+func waited() delays {
+	perSecond := cyclesPerSecond()
+	sum := func(profile func([]runtime.BlockProfileRecord) (int, bool)) time.Duration {
+		records := make([]runtime.BlockProfileRecord, 1<<14)
+		n, ok := profile(records)
+		if !ok {
+			panic("bench: more stacks than there should be")
+		}
+		cycles := int64(0)
+		for _, r := range records[:n] {
+			if inPerimeter(r.Stack()) {
+				cycles += r.Cycles
+			}
+		}
+		return time.Duration(float64(cycles) / perSecond * float64(time.Second)).Round(time.Microsecond)
+	}
+	return delays{sum(runtime.MutexProfile), sum(runtime.BlockProfile)}
+}
+
+// inPerimeter says whether a stack goes through the library.
+func inPerimeter(stack []uintptr) bool {
+	const library = "github.com/perimeter-go/perimeter/"
+	for frames := runtime.CallersFrames(stack); ; {
+		frame, more := frames.Next()
+		if rest, ok := strings.CutPrefix(frame.Function, library); ok && !strings.HasPrefix(rest, "internal/bench") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+var cyclesLine = regexp.MustCompile(`cycles/second=(\d+)`)
+
+// cyclesPerSecond is the unit of the profiles, which the runtime tells in their text alone.
+func cyclesPerSecond() float64 {
+	var b bytes.Buffer
+	if err := pprof.Lookup("mutex").WriteTo(&b, 1); err != nil {
+		panic(err) // a Buffer takes everything
+	}
+	m := cyclesLine.FindSubmatch(b.Bytes())
+	if m == nil {
+		panic("bench: the mutex profile does not tell its unit")
+	}
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		panic(err) // the expression admits digits only
+	}
+	return n
+}

@@ -142,12 +142,10 @@ var errNotServed = errors.New("bench: a request with a good token did not reach 
 
 // middlewares is a whole request, ES256, the same token again.
 func (b *bench) middlewares(context.Context) ([]target, error) {
-	r, err := http.NewRequest(http.MethodGet, "/orders/7", nil)
+	r, err := bearing(b.tokens["ES256"][0])
 	if err != nil {
 		return nil, err
 	}
-	r.RequestURI = "/orders/7"
-	r.Header.Set("Authorization", "Bearer "+b.tokens["ES256"][0])
 	targets := []target{
 		serving("bare handler", r, func(next http.Handler) http.Handler { return next }),
 		serving("passing a context value", r, passing),
@@ -179,7 +177,7 @@ func coldTable(by map[string]cost) string {
 	for _, alg := range algorithms {
 		f := by[coldName("crypto/*", alg)]
 		head = append(head, alg, "allocs")
-		floor = append(floor, "1 = "+nanos(f.ns), whole0(f.allocs))
+		floor = append(floor, "1 = "+nanos(f.ns), count(f.allocs))
 	}
 	rows := table{head, floor}
 	for _, p := range peers.All() {
@@ -189,7 +187,7 @@ func coldTable(by map[string]cost) string {
 		row := []string{p.Name}
 		for _, alg := range algorithms {
 			c := by[coldName(p.Name, alg)]
-			row = append(row, ratio(c.ns, by[coldName("crypto/*", alg)].ns), whole0(c.allocs))
+			row = append(row, ratio(c.ns, by[coldName("crypto/*", alg)].ns), count(c.allocs))
 		}
 		rows = append(rows, row)
 	}
@@ -201,7 +199,7 @@ func seenTable(by map[string]cost) string {
 	floor := by["SHA-256 of the token"]
 	rows := table{
 		{"the same token again", "× SHA-256", "time", "allocs", ""},
-		{"SHA-256 of the token", "1", nanos(floor.ns), whole0(floor.allocs), ""},
+		{"SHA-256 of the token", "1", nanos(floor.ns), count(floor.allocs), ""},
 	}
 	for _, p := range peers.All() {
 		if p.Wraps && !p.Remembers {
@@ -212,7 +210,7 @@ func seenTable(by map[string]cost) string {
 			note = "remembers it"
 		}
 		c := by[seenName(p.Name)]
-		rows = append(rows, []string{p.Name, ratio(c.ns, floor.ns), nanos(c.ns), whole0(c.allocs), note})
+		rows = append(rows, []string{p.Name, ratio(c.ns, floor.ns), nanos(c.ns), count(c.allocs), note})
 	}
 	return section("Seen before", "A token that was verified before, ES256, beside the least that finding it by its whole text costs.", rows)
 }
@@ -221,12 +219,12 @@ func middlewareTable(by map[string]cost) string {
 	bare, pass := by["bare handler"], by["passing a context value"]
 	rows := table{
 		{"a whole request", "× bare handler", "beyond passing a context", "allocs"},
-		{"bare handler", "1 = " + nanos(bare.ns), "", whole0(bare.allocs)},
-		{"passing a context value", ratio(pass.ns, bare.ns), "0", whole0(pass.allocs)},
+		{"bare handler", "1 = " + nanos(bare.ns), "", count(bare.allocs)},
+		{"passing a context value", ratio(pass.ns, bare.ns), "0", count(pass.allocs)},
 	}
 	for _, p := range peers.All() {
 		c := by[chainName(p.Name)]
-		rows = append(rows, []string{p.Name, whole0(c.ns / bare.ns), nanos(c.ns - pass.ns), whole0(c.allocs)})
+		rows = append(rows, []string{p.Name, count(c.ns / bare.ns), nanos(c.ns - pass.ns), count(c.allocs)})
 	}
 	return section("Middleware", "Header to handler, scope checked, identity in the context; ES256, the same token again, so that who remembers may. "+
 		"Perimeter's is a table of three routes.", rows)

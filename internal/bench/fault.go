@@ -140,7 +140,7 @@ func rotate(ctx context.Context, p peers.Peer, s size) (rotation, error) {
 type flood struct {
 	fetches int
 	watched watched
-	rotation
+	found   rotation
 }
 
 // drown sends tokens with unknown key ids, and rotates the key after a quarter of the time.
@@ -165,7 +165,7 @@ func drown(ctx context.Context, p peers.Peer, s size) (f flood, err error) {
 	wg.Go(func() { f.watched = sub.watch(flooding, s.flood-4*poll) })
 	wait(flooding, s.flood/4)
 	sub.issuer.RotateGently()
-	f.request, f.after = sub.until(flooding, sub.issuer.Token("ES256"), true, s.flood*3/4-4*poll)
+	f.found.request, f.found.after = sub.until(flooding, sub.issuer.Token("ES256"), true, s.flood*3/4-4*poll)
 	wg.Wait()
 	f.fetches = sub.issuer.Fetches() - before
 	return f, nil
@@ -215,7 +215,7 @@ func (w watched) String() string {
 func rotationTable(subjects []peers.Peer, rotations []rotation, floods []flood, s size) string {
 	rows := table{{"key sets", "new key, in calm", fmt.Sprintf("fetches in a flood of %.0f s", s.flood.Seconds()), "new key, in the flood", "good tokens in the flood"}}
 	for i, p := range subjects {
-		rows = append(rows, []string{p.Name, rotations[i].String(), fmt.Sprint(floods[i].fetches), floods[i].rotation.String(), floods[i].watched.String()})
+		rows = append(rows, []string{p.Name, rotations[i].String(), fmt.Sprint(floods[i].fetches), floods[i].found.String(), floods[i].watched.String()})
 	}
 	return section("Rotation and flood", fmt.Sprintf("Keys are refreshed every 5 minutes; unknown key ids may cause two fetches and one more each 15 s, where the peer can be told so. "+
 		"The flood is %d clients that send a new key id each %d ms; the key rotates after a quarter of it, the old one stays published. A round trip to the issuer is %d ms.",

@@ -65,13 +65,10 @@ func repeat(name string, once func() error) target {
 	}}
 }
 
-var hashed [sha256.Size]byte // keeps the hash from being optimised away
-
 func hashing(raw string) target {
 	b := []byte(raw)
 	return repeat("SHA-256 of the token", func() error {
-		hashed = sha256.Sum256(b)
-		return nil
+		return must(sha256.Sum256(b) != [sha256.Size]byte{}) // so that it is used
 	})
 }
 

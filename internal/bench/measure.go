@@ -21,8 +21,10 @@ type cost struct {
 }
 
 // measure runs every target once in each round and keeps the least of each.
-func measure(targets []target, s size) ([]cost, error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+func measure(targets []target, s size) ([]cost, error) { return measureOn(1, targets, s) }
+
+func measureOn(procs int, targets []target, s size) ([]cost, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	costs := make([]cost, len(targets))
 	times := make([]int, len(targets))
@@ -82,12 +84,12 @@ func clock(t target, n int) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// allocations are the least of five times: what others do meanwhile only adds.
+// allocations are the least of three times: what others do meanwhile only adds.
 func allocations(t target) (allocs, bytes float64, err error) {
-	const n = 50
+	const n = 20
 	allocs, bytes = math.Inf(1), math.Inf(1)
 	var before, after runtime.MemStats
-	for range 5 {
+	for range 3 {
 		runtime.ReadMemStats(&before)
 		if err := t.do(n); err != nil {
 			return 0, 0, err

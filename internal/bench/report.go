@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"runtime"
@@ -42,11 +41,12 @@ func writeRow(b *strings.Builder, row []string, width []int, pad string) {
 
 // section is a heading, what its tables mean, and the tables.
 func section(heading, meaning string, tables ...table) string {
-	text := "\n### " + heading + "\n\n" + meaning + "\n"
+	var b strings.Builder
+	b.WriteString("\n### " + heading + "\n\n" + meaning + "\n")
 	for _, t := range tables {
-		text += "\n" + t.String()
+		b.WriteString("\n" + t.String())
 	}
-	return text
+	return b.String()
 }
 
 // circumstances are what the numbers depend on.
@@ -81,13 +81,9 @@ func circumstances() string {
 
 // processor is the name by which Linux calls it.
 func processor() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
 			return strings.TrimSpace(value)
 		}
 	}
@@ -110,4 +106,4 @@ func nanos(ns float64) string {
 	}
 }
 
-func whole0(v float64) string { return fmt.Sprintf("%.0f", v) }
+func count(v float64) string { return fmt.Sprintf("%.0f", v) }
