@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"time"
 )
 
@@ -23,6 +24,7 @@ import (
 // mistake that [NewVerifier] reports.
 type Cache struct {
 	keyer  *keyer
+	scopes *scopePool
 	shards []shard // a power of two of them
 }
 
@@ -31,7 +33,7 @@ const (
 	maxShards       = 64
 
 	// What a shard has at least, or there are fewer.
-	shardEntries = 256
+	shardEntries = 1024
 	shardBytes   = 256 << 10
 )
 
@@ -55,7 +57,7 @@ func NewCache(maxEntries, maxBytes int) (*Cache, error) {
 	for n < maxShards && maxEntries/n >= 2*shardEntries && maxBytes/n >= 2*shardBytes {
 		n *= 2
 	}
-	c := &Cache{keyer: newKeyer(), shards: make([]shard, n)}
+	c := &Cache{keyer: newKeyer(), scopes: &scopePool{seed: maphash.MakeSeed()}, shards: make([]shard, n)}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.maxEntries, s.maxBytes = maxEntries/n, maxBytes/n
@@ -90,7 +92,7 @@ func (v *Verifier) believes(other *Verifier) bool { return v == other }
 
 func (m *Mux) believes(v *Verifier) bool { return m.byIssuer[v.policy.issuer] == v }
 
-func (c *Cache) shard(k *key) *shard { return &c.shards[k[0]&uint64(len(c.shards)-1)] }
+func (c *Cache) shard(k *key) *shard { return &c.shards[place(k[0], len(c.shards))] }
 
 // recall judges a remembered token. It returns neither claims nor an error for a token that has to be verified.
 func (c *Cache) recall(ctx context.Context, k *key, here believer, have []Proof) (*Claims, error) {
@@ -101,21 +103,24 @@ func (c *Cache) recall(ctx context.Context, k *key, here believer, have []Proof)
 	}
 	err := claims.verifier.recheck(ctx, claims, have)
 	if err == nil {
-		if !slot.used.Load() { // readers of one token do not write to one place
+		if !slot.used.Load() { // readers of one token do not all write to one place
 			slot.used.Store(true)
 		}
 		return claims, nil
 	}
-	switch ReasonOf(err) {
-	case ReasonExpired, ReasonLifetime, ReasonUnknownKey:
+	if isOver(err) {
 		shard.forget(k, claims)
-		return nil, err
 	}
 	if errors.Is(err, errKeyChanged) {
-		shard.forget(k, claims)
 		return nil, nil
 	}
 	return nil, err
+}
+
+// isOver says that a token need not be remembered any longer. What a proof was missing for, or a key source, is as good as before.
+func isOver(err error) bool {
+	reason := ReasonOf(err)
+	return reason == ReasonExpired || reason == ReasonLifetime || reason == ReasonUnknownKey || errors.Is(err, errKeyChanged)
 }
 
 // remember takes in what its verifier has just found good.
@@ -124,6 +129,6 @@ func (c *Cache) remember(k *key, claims *Claims) {
 	if v.cache != c { // one of a Mux, which has no cache
 		return
 	}
-	kept := claims.detached()
-	c.shard(k).put(k, kept, slotBytes+kept.size(), v.policy.end(kept), time.Now().Unix())
+	kept, size := claims.detached(c.scopes)
+	c.shard(k).put(k, kept, slotBytes+size, time.Now().UnixNano())
 }

@@ -28,10 +28,12 @@ type Claims struct {
 
 	bound         bool
 	confirmations []Proof
-	payload       []byte
+	payload       []byte // or else text
+	text          string
 
 	verifier *Verifier        // that has verified them
 	signer   crypto.PublicKey // by which
+	window   window           // empty unless they are remembered
 }
 
 var nothing Claims
@@ -98,11 +100,20 @@ func (c *Claims) Confirmation(method string) string {
 // [encoding/json.RawMessage] has them. Duplicate members do not occur in a verified payload. Members that v has no field for are ignored, missing ones leave their
 // fields alone: check what must be there.
 func (c *Claims) Decode(v any) error {
-	if len(c.get().payload) == 0 {
+	payload := c.get().bytes()
+	if len(payload) == 0 {
 		return errors.New("token: no claims to decode")
 	}
-	return jws.Decode(c.payload, v)
+	return jws.Decode(payload, v)
 }
 
 // Payload returns a copy of the verified bytes, a JSON object.
-func (c *Claims) Payload() []byte { return slices.Clone(c.get().payload) }
+func (c *Claims) Payload() []byte { return slices.Clone(c.get().bytes()) }
+
+// bytes returns the payload. The slice is not written to.
+func (c *Claims) bytes() []byte {
+	if c.text != "" {
+		return []byte(c.text)
+	}
+	return c.payload
+}

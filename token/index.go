@@ -24,7 +24,7 @@ type slot struct {
 	newer, older uint32 // in its queue; of a free slot, newer is the next free one
 	size         uint32
 	settled      bool  // in which queue
-	until        int64 // the Unix second after which it is of no use
+	until        int64 // when it ceases to be of use, in nanoseconds of Unix time
 }
 
 // slotBytes is what an index takes for one token: slot, pointer, place among the heads, and among the ghosts of the shard.
@@ -41,7 +41,7 @@ func newIndex(size int) *index {
 	return &index{make([]atomic.Uint32, heads), make([]slot, size), make([]atomic.Pointer[Claims], size)}
 }
 
-func (x *index) head(k *key) *atomic.Uint32 { return &x.heads[k[1]&uint64(len(x.heads)-1)] }
+func (x *index) head(k *key) *atomic.Uint32 { return &x.heads[place(k[1], len(x.heads))] }
 func (x *index) slot(at uint32) *slot       { return &x.slots[at-1] }
 
 func (x *index) claimsAt(at uint32) *atomic.Pointer[Claims] { return &x.claims[at-1] }
@@ -60,7 +60,7 @@ func (x *index) find(k *key, here believer) (*Claims, *slot) {
 		before := s.version.Load()
 		next, found := s.next.Load(), s.holds(k)
 		c := x.claimsAt(at).Load()
-		if found && c != nil && before%2 == 0 && s.version.Load() == before && here.believes(c.verifier) {
+		if found && c != nil && before%2 == 0 && here.believes(c.verifier) && s.version.Load() == before {
 			return c, s
 		}
 		at = next
@@ -121,7 +121,7 @@ func (s *slot) read() (k key) {
 func (x *index) grown(size int) *index {
 	g := newIndex(size)
 	for i := range x.slots {
-		old, at := &x.slots[i], uint32(i+1) //nolint:gosec // maxCacheEntries fits
+		old, at := &x.slots[i], uint32(i+1)
 		s := g.slot(at)
 		s.newer, s.older, s.size, s.settled, s.until = old.newer, old.older, old.size, old.settled, old.until
 		s.used.Store(old.used.Load())

@@ -13,6 +13,11 @@ import (
 // nor make one.
 type key [sha256.Size / 8]uint64
 
+// place is where a part of a key stands among n, a power of two. It is of a keyed hash: nobody can crowd one.
+func place(part uint64, n int) int {
+	return int(part & uint64(n-1)) //nolint:gosec // both are small and not negative
+}
+
 // keyer makes keys: the SHA-256 of a block that is secret, and then the token. Two tokens that differ in a single byte, a spare
 // bit of the base64 included, have different keys, as sure as SHA-256 is free of collisions.
 //

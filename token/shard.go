@@ -51,8 +51,9 @@ func (s *shard) queue(isSettled bool) *queue {
 func (s *shard) entries() int { return s.queues[0].entries + s.queues[1].entries }
 func (s *shard) bytes() int   { return s.queues[0].bytes + s.queues[1].bytes }
 
-// put remembers c, of the given size, under k until a Unix second, in place of what its verifier remembered under k before.
-func (s *shard) put(k *key, c *Claims, size int, until, now int64) {
+// put remembers c, of the given size, under k, in place of what its verifier remembered under k before. now is in nanoseconds of Unix
+// time.
+func (s *shard) put(k *key, c *Claims, size int, now int64) {
 	if size > s.maxBytes {
 		return
 	}
@@ -72,7 +73,7 @@ func (s *shard) put(k *key, c *Claims, size int, until, now int64) {
 	at := s.take()
 	x := s.index.Load()
 	slot := x.slot(at)
-	slot.size, slot.until, slot.settled = uint32(size), until, isSettled //nolint:gosec // a token is at most 16 KiB
+	slot.size, slot.until, slot.settled = uint32(size), c.window.until, isSettled //nolint:gosec // a token is at most 16 KiB
 	slot.used.Store(false)
 	s.push(x, at)
 	x.enter(at, k, c)
@@ -118,7 +119,7 @@ func (s *shard) sweep(now int64) {
 	}
 	s.hand = s.hand%s.taken + 1
 	at, x := uint32(s.hand), s.index.Load() //nolint:gosec // maxCacheEntries fits
-	if x.claimsAt(at).Load() != nil && x.slot(at).until < now {
+	if x.claimsAt(at).Load() != nil && x.slot(at).until <= now {
 		s.remove(at)
 	}
 }
@@ -153,7 +154,7 @@ func (s *shard) isProbationFull() bool {
 }
 
 // ghost is where what is left of a forgotten token would be.
-func (s *shard) ghost(k *key) *uint32 { return &s.ghosts[k[2]&uint64(len(s.ghosts)-1)] }
+func (s *shard) ghost(k *key) *uint32 { return &s.ghosts[place(k[2], len(s.ghosts))] }
 
 // ghostOf is never 0, which stands for no ghost.
 func ghostOf(k *key) uint32 { return uint32(k[3]) | 1 } //nolint:gosec // some bits of it
