@@ -14,7 +14,7 @@ import (
 func TestAShortRunPrintsEverySectionAndEveryPeer(t *testing.T) {
 	report, err := run(t.Context(), short)
 	require.NoError(t, err)
-	for _, heading := range []string{"Cold", "Seen before", "Middleware", "Rotation and flood", "Outage", "Cost as the work grows", "Many at once", "Contention"} {
+	for _, heading := range []string{"In one table", "Cold", "Seen before", "Middleware", "Rotation and flood", "Outage", "Cost as the work grows", "Many at once", "Contention"} {
 		require.Contains(t, report, "\n### "+heading+"\n")
 	}
 	for _, p := range peers.All() {
@@ -107,7 +107,7 @@ func TestTheProfilesSeeWhatWaits(t *testing.T) {
 	rows, err := waiting(nil, short)
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
-	waited, err := time.ParseDuration(rows[1][3])
+	waited, err := time.ParseDuration(rows[1][4])
 	require.NoError(t, err)
 	require.Greater(t, waited, short.contend, "16 goroutines waited for fetches all the time")
 }

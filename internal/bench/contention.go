@@ -21,8 +21,10 @@ import (
 	"github.com/perimeter-go/perimeter/token"
 )
 
-// paths are what a request goes through in Perimeter, each as a target of its own.
-func paths(ctx context.Context) ([]target, error) {
+// path is something that a request goes through in Perimeter, beside something alike of which nothing is shared.
+type path struct{ target, beside target }
+
+func paths(ctx context.Context) ([]path, error) {
 	issuer, err := upstream.Start(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -48,21 +50,30 @@ func paths(ctx context.Context) ([]target, error) {
 			return nil, err
 		}
 	}
-	h := guard.Routes(routes)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	return []target{
-		repeat("key of the issuer", func() error {
-			_, err := keys.PublicKeys(ctx, kid, "ES256")
-			return err
-		}),
-		{"token, verified", verifying(ctx, cold, tokens).do},
-		{"token, remembered", verifying(ctx, warm, tokens).do},
-		{"whole middleware, token remembered", func(n int) error {
-			for i := range n {
-				h.ServeHTTP(deaf{http.Header{}}, requests[i%len(requests)])
-			}
-			return nil
-		}},
+	key := repeat("key of the issuer", func() error {
+		_, err := keys.PublicKeys(ctx, kid, "ES256")
+		return err
+	})
+	hash, bare := hashing(tokens[0]), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	return []path{
+		{key, hash},
+		{named("token, verified", verifying(ctx, cold, tokens)), hash},
+		{named("token, remembered", verifying(ctx, warm, tokens)), hash},
+		{named("whole middleware, token remembered", handling(guard.Routes(routes)(bare), requests)), named(floorPass, handling(passing(bare), requests))},
 	}, nil
+}
+
+func named(name string, t target) target { return target{name, t.do} }
+
+// handling goes round the requests.
+func handling(h http.Handler, requests []*http.Request) target {
+	return target{"", func(n int) error {
+		w := deaf{http.Header{}}
+		for i := range n {
+			h.ServeHTTP(w, requests[i%len(requests)])
+		}
+		return nil
+	}}
 }
 
 // bearing is the request that every middleware gets.
@@ -105,49 +116,59 @@ func contentions(ctx context.Context, s size) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return section("Many at once", "Time of one, on each processor: what grows with the goroutines or the processors is waiting for each other.", crowds) +
-		section("Contention", fmt.Sprintf("Time that goroutines waited on mutexes and channels in Perimeter's code, by the runtime's mutex and block profiles with every event recorded: "+
-			"16 goroutines on %d processors for %s each.", runtime.NumCPU(), s.contend), waits), nil
+	return section("Many at once", "Time of one, on each processor, by so many goroutines. The last two columns are last over first, of the path and of what was measured in turns with it and shares nothing: the SHA-256 "+
+		"of a token, or for the middleware one that passes a context. What grows more than that waits for each other.", crowds) +
+		section("Contention", fmt.Sprintf("Time that goroutines waited for each other in Perimeter's code, by the runtime's mutex and block profiles with every event recorded: 16 goroutines on %d "+
+			"processors for %s each, in sum. The locks of the runtime itself are those of memory allocation.", runtime.NumCPU(), s.contend), waits), nil
 }
 
-var crowd = []int{1, 4, 16, 64}
+var crowd = []int{1, 2, 8, 32}
 
 // crowding measures each path with more and more goroutines, on one processor and on two.
-func crowding(alone []target, s size) (table, error) {
-	rows := table{{"at once", "processors", "1 goroutine", "4", "16", "64", "verdict"}}
-	s.slot, s.rounds = 10*s.slot, max(1, s.rounds/20) // there are goroutines to start
-	for _, t := range alone {
+func crowding(alone []path, s size) (table, error) {
+	rows := table{{"at once", "processors"}}
+	for _, n := range crowd {
+		rows[0] = append(rows[0], fmt.Sprintf("by %d", n))
+	}
+	rows[0] = append(rows[0], "last / first", "sharing nothing")
+	s.slot, s.rounds = 4*s.slot, max(1, s.rounds/8) // there are goroutines to start
+	for _, p := range alone {
 		for _, procs := range []int{1, min(2, runtime.NumCPU())} {
-			targets := make([]target, len(crowd))
-			for i, n := range crowd {
-				targets[i] = shared(t, n)
-			}
-			measured, err := measureOn(procs, targets, s)
+			row, err := crowded(p, procs, s)
 			if err != nil {
 				return nil, err
 			}
-			row := []string{t.name, strconv.Itoa(procs)}
-			ns := make([]float64, len(measured))
-			for i, c := range measured {
-				ns[i] = c.ns
-				if crowd[i] > 1 {
-					ns[i] *= float64(procs) // a single goroutine has one of them
-				}
-				row = append(row, nanos(ns[i]))
-			}
-			rows = append(rows, append(row, verdict("goroutine", crowd, ns)))
+			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
+func crowded(p path, procs int, s size) ([]string, error) {
+	var targets []target
+	for _, n := range crowd {
+		targets = append(targets, shared(p.target, n), shared(p.beside, n))
+	}
+	measured, err := measureOn(procs, targets, s)
+	if err != nil {
+		return nil, err
+	}
+	row := []string{p.target.name, strconv.Itoa(procs)}
+	for i, n := range crowd {
+		row = append(row, nanos(measured[2*i].ns*float64(min(n, procs))))
+	}
+	busy, last := float64(min(crowd[len(crowd)-1], procs)), len(measured)-2
+	return append(row, ratio(measured[last].ns*busy, measured[0].ns), ratio(measured[last+1].ns*busy, measured[1].ns)), nil
+}
+
 // waiting runs each path in a crowd under the profiles.
-func waiting(alone []target, s size) (table, error) {
+func waiting(alone []path, s size) (table, error) {
 	runtime.SetBlockProfileRate(1)
 	defer runtime.SetBlockProfileRate(0)
 	defer runtime.SetMutexProfileFraction(runtime.SetMutexProfileFraction(1))
-	rows := table{{"path", "done", "waited on mutexes", "waited on mutexes and channels"}}
-	for _, t := range append(alone, control()) {
+	rows := table{{"path", "done", "behind mutexes", "behind locks of the runtime", "blocked, channels included"}}
+	for _, p := range append(alone, path{target: control()}) {
+		t := p.target
 		var mu sync.Mutex
 		done := 0
 		before := waited()
@@ -169,7 +190,7 @@ func waiting(alone []target, s size) (table, error) {
 			return nil, err
 		}
 		after := waited()
-		rows = append(rows, []string{t.name, strconv.Itoa(done), (after.mutex - before.mutex).String(), (after.block - before.block).String()})
+		rows = append(rows, []string{t.name, strconv.Itoa(done), (after.mutex - before.mutex).String(), (after.runtime - before.runtime).String(), (after.block - before.block).String()})
 	}
 	return rows, nil
 }
@@ -199,25 +220,34 @@ func (nobody) RoundTrip(*http.Request) (*http.Response, error) {
 }
 
 // delays are the sums of the profiles since the program began.
-type delays struct{ mutex, block time.Duration }
+type delays struct{ mutex, runtime, block time.Duration }
 
 func waited() delays {
-	perSecond := cyclesPerSecond()
-	sum := func(profile func([]runtime.BlockProfileRecord) (int, bool)) time.Duration {
-		records := make([]runtime.BlockProfileRecord, 1<<14)
-		n, ok := profile(records)
-		if !ok {
-			panic("bench: more stacks than there should be")
-		}
-		cycles := int64(0)
-		for _, r := range records[:n] {
-			if inPerimeter(r.Stack()) {
-				cycles += r.Cycles
-			}
-		}
-		return time.Duration(float64(cycles) / perSecond * float64(time.Second)).Round(time.Microsecond)
+	mutex, own := sum(runtime.MutexProfile)
+	block, _ := sum(runtime.BlockProfile)
+	return delays{mutex, own, block}
+}
+
+// sum adds up what went through the library: behind locks of any package, and behind those of the runtime.
+func sum(profile func([]runtime.BlockProfileRecord) (int, bool)) (locks, own time.Duration) {
+	records := make([]runtime.BlockProfileRecord, 1<<14)
+	n, ok := profile(records)
+	if !ok {
+		panic("bench: more stacks than there should be")
 	}
-	return delays{sum(runtime.MutexProfile), sum(runtime.BlockProfile)}
+	perSecond := cyclesPerSecond()
+	for _, r := range records[:n] {
+		delay := time.Duration(float64(r.Cycles) / perSecond * float64(time.Second))
+		first, _ := runtime.CallersFrames(r.Stack()).Next()
+		switch {
+		case !inPerimeter(r.Stack()):
+		case strings.HasPrefix(first.Function, "runtime.unlock"):
+			own += delay
+		default:
+			locks += delay
+		}
+	}
+	return locks.Round(time.Microsecond), own.Round(time.Microsecond)
 }
 
 // inPerimeter says whether a stack goes through the library.

@@ -63,32 +63,39 @@ func newInstance(ctx context.Context, p peers.Peer, issuer *upstream.Issuer, alg
 	})
 }
 
-// costs is the section on what one request costs.
-func costs(ctx context.Context, s size) (string, error) {
+// costs are what one request costs, by the names of the targets.
+func costs(ctx context.Context, s size) (map[string]cost, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b, err := newBench(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var targets []target
 	for _, group := range []func(context.Context) ([]target, error){b.cold, b.seen, b.middlewares} {
 		more, err := group(ctx)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		targets = append(targets, more...)
 	}
 	measured, err := measure(targets, s)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	by := map[string]cost{}
 	for i, t := range targets {
 		by[t.name] = measured[i]
 	}
-	return coldTable(by) + seenTable(by) + middlewareTable(by), nil
+	return by, nil
 }
+
+// The floors that are measured beside.
+const (
+	floorHash = "SHA-256 of the token"
+	floorBare = "bare handler"
+	floorPass = "passing a context value"
+)
 
 func coldName(peer, alg string) string { return "cold " + peer + " " + alg }
 func seenName(peer string) string      { return "seen " + peer }
@@ -147,8 +154,8 @@ func (b *bench) middlewares(context.Context) ([]target, error) {
 		return nil, err
 	}
 	targets := []target{
-		serving("bare handler", r, func(next http.Handler) http.Handler { return next }),
-		serving("passing a context value", r, passing),
+		serving(floorBare, r, func(next http.Handler) http.Handler { return next }),
+		serving(floorPass, r, passing),
 	}
 	for i, p := range peers.All() {
 		targets = append(targets, serving(chainName(p.Name), r, b.instances["ES256"][i].Middleware))
@@ -196,10 +203,10 @@ func coldTable(by map[string]cost) string {
 }
 
 func seenTable(by map[string]cost) string {
-	floor := by["SHA-256 of the token"]
+	floor := by[floorHash]
 	rows := table{
 		{"the same token again", "× SHA-256", "time", "allocs", ""},
-		{"SHA-256 of the token", "1", nanos(floor.ns), count(floor.allocs), ""},
+		{floorHash, "1", nanos(floor.ns), count(floor.allocs), ""},
 	}
 	for _, p := range peers.All() {
 		if p.Wraps && !p.Remembers {
@@ -216,11 +223,11 @@ func seenTable(by map[string]cost) string {
 }
 
 func middlewareTable(by map[string]cost) string {
-	bare, pass := by["bare handler"], by["passing a context value"]
+	bare, pass := by[floorBare], by[floorPass]
 	rows := table{
 		{"a whole request", "× bare handler", "beyond passing a context", "allocs"},
-		{"bare handler", "1 = " + nanos(bare.ns), "", count(bare.allocs)},
-		{"passing a context value", ratio(pass.ns, bare.ns), "0", count(pass.allocs)},
+		{floorBare, "1 = " + nanos(bare.ns), "", count(bare.allocs)},
+		{floorPass, ratio(pass.ns, bare.ns), "0", count(pass.allocs)},
 	}
 	for _, p := range peers.All() {
 		c := by[chainName(p.Name)]

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,28 +23,32 @@ const (
 // hasty is the pace of the outage: keys are old after a second, so that seconds of outage are what hours are at a patient pace.
 var hasty = pace{time.Second, time.Second, 500 * time.Millisecond}
 
-// faults is the section on what happens when keys change, strangers come and the issuer is away. All peers go through it at the
-// same time, each with an issuer of its own.
-func faults(ctx context.Context, s size) (string, error) {
-	var subjects []peers.Peer
-	for _, p := range peers.All() {
-		if !p.FixedKey && !p.Wraps {
-			subjects = append(subjects, p)
-		}
-	}
-	rotations, floods := make([]rotation, len(subjects)), make([]flood, len(subjects))
-	outages, withdrawals := make([]outage, len(subjects)), make([]rotation, len(subjects))
+// fate is what became of one peer.
+type fate struct {
+	peer      peers.Peer
+	calm      rotation
+	flood     flood
+	outage    outage
+	withdrawn rotation
+}
+
+// faults are what happens when keys change, strangers come and the issuer is away. All peers go through it at the same time, each time with
+// an issuer of its own.
+func faults(ctx context.Context, s size) ([]*fate, error) {
+	var fates []*fate
 	g, ctx := errgroup.WithContext(ctx)
-	for i, p := range subjects {
-		g.Go(func() (err error) { rotations[i], err = rotate(ctx, p, s); return err })
-		g.Go(func() (err error) { floods[i], err = drown(ctx, p, s); return err })
-		g.Go(func() (err error) { outages[i], err = endure(ctx, p, s); return err })
-		g.Go(func() (err error) { withdrawals[i], err = withdraw(ctx, p, s); return err })
+	for _, p := range peers.All() {
+		if p.FixedKey || p.Wraps {
+			continue
+		}
+		f := &fate{peer: p}
+		fates = append(fates, f)
+		g.Go(func() (err error) { f.calm, err = rotate(ctx, p, s); return err })
+		g.Go(func() (err error) { f.flood, err = drown(ctx, p, s); return err })
+		g.Go(func() (err error) { f.outage, err = endure(ctx, p, s); return err })
+		g.Go(func() (err error) { f.withdrawn, err = withdraw(ctx, p, s); return err })
 	}
-	if err := g.Wait(); err != nil {
-		return "", err
-	}
-	return rotationTable(subjects, rotations, floods, s) + outageTable(subjects, outages, withdrawals, s), nil
+	return fates, g.Wait()
 }
 
 // subject is a peer that has verified a token of its issuer.
@@ -202,30 +207,34 @@ func endure(ctx context.Context, p peers.Peer, s size) (o outage, err error) {
 }
 
 func (r rotation) String() string {
-	if r.request == 0 {
+	switch r.request {
+	case 0:
 		return fmt.Sprintf("not in %.0f s", r.after.Seconds())
+	case 1:
+		return "first request"
+	default:
+		return "after " + r.after.Round(10*time.Millisecond).String()
 	}
-	return fmt.Sprintf("request %d, %s", r.request, nanos(float64(r.after)))
 }
 
 func (w watched) String() string {
 	return fmt.Sprintf("%d of %d refused, slowest %d ms", w.refused, w.asked, w.slowest.Milliseconds())
 }
 
-func rotationTable(subjects []peers.Peer, rotations []rotation, floods []flood, s size) string {
+func rotationTable(fates []*fate, s size) string {
 	rows := table{{"key sets", "new key, in calm", fmt.Sprintf("fetches in a flood of %.0f s", s.flood.Seconds()), "new key, in the flood", "good tokens in the flood"}}
-	for i, p := range subjects {
-		rows = append(rows, []string{p.Name, rotations[i].String(), fmt.Sprint(floods[i].fetches), floods[i].found.String(), floods[i].watched.String()})
+	for _, f := range fates {
+		rows = append(rows, []string{f.peer.Name, f.calm.String(), strconv.Itoa(f.flood.fetches), f.flood.found.String(), f.flood.watched.String()})
 	}
 	return section("Rotation and flood", fmt.Sprintf("Keys are refreshed every 5 minutes; unknown key ids may cause two fetches and one more each 15 s, where the peer can be told so. "+
 		"The flood is %d clients that send a new key id each %d ms; the key rotates after a quarter of it, the old one stays published. A round trip to the issuer is %d ms.",
 		attackers, breath.Milliseconds(), roundTrip.Milliseconds()), rows)
 }
 
-func outageTable(subjects []peers.Peer, outages []outage, withdrawals []rotation, s size) string {
+func outageTable(fates []*fate, s size) string {
 	rows := table{{"key sets", "issuer drops connections", "then never answers", "withdrawn key refused"}}
-	for i, p := range subjects {
-		rows = append(rows, []string{p.Name, outages[i].dropped.String(), outages[i].hung.String(), withdrawals[i].String()})
+	for _, f := range fates {
+		rows = append(rows, []string{f.peer.Name, f.outage.dropped.String(), f.outage.hung.String(), f.withdrawn.String()})
 	}
 	return section("Outage", fmt.Sprintf("A client with a good token of a known key, while the issuer is away twice for %.0f s. Keys are refreshed each second, so that seconds are what hours "+
 		"would be, and a fetch may take half of one, where the peer can be told so. Beside it, with an issuer that is well: when a token of a withdrawn key is refused, if nobody shows one of the new key.",

@@ -1,7 +1,7 @@
 // Command bench compares Perimeter with other Go libraries that verify access tokens, in one run, and shows how Perimeter's cost
 // grows with the work. What it prints is Markdown.
 //
-//	go run -C internal/bench .          about two and a half minutes
+//	go run -C internal/bench .          two to three minutes on two idle cores
 //	go run -C internal/bench . -short   a few seconds: everything is exercised, no number is worth reading
 //
 // Read ratios, not times. Each cost is the minimum of the rounds, which are interleaved: every target runs for a millisecond in each
@@ -68,15 +68,24 @@ func main() {
 // run measures everything, one section after the other.
 func run(ctx context.Context, s size) (string, error) {
 	began := time.Now()
-	var report strings.Builder
-	report.WriteString(circumstances())
-	for _, section := range []func(context.Context, size) (string, error){costs, faults, growths, contentions} {
-		text, err := section(ctx, s)
+	by, err := costs(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	fates, err := faults(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	sections := []string{
+		circumstances(), summary(by, fates, s),
+		coldTable(by), seenTable(by), middlewareTable(by), rotationTable(fates, s), outageTable(fates, s),
+	}
+	for _, more := range []func(context.Context, size) (string, error){growths, contentions} {
+		text, err := more(ctx, s)
 		if err != nil {
 			return "", err
 		}
-		report.WriteString(text)
+		sections = append(sections, text)
 	}
-	fmt.Fprintf(&report, "\n%d rounds, %.0f s in all.\n", s.rounds, time.Since(began).Seconds())
-	return report.String(), nil
+	return fmt.Sprintf("%s\n%d rounds, %.0f s in all.\n", strings.Join(sections, ""), s.rounds, time.Since(began).Seconds()), nil
 }

@@ -66,6 +66,7 @@ type Peer struct {
 func All() []Peer {
 	return []Peer{
 		{Name: "Perimeter", Modules: []string{"github.com/perimeter-go/perimeter"}, New: newPerimeter},
+		{Name: "Perimeter with a Cache", Modules: []string{"github.com/perimeter-go/perimeter"}, Remembers: true, New: newRememberingPerimeter},
 		{Name: "golang-jwt + keyfunc", Modules: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3"}, New: newGolangJWT},
 		{Name: "jwx", Modules: []string{"github.com/lestrrat-go/jwx/v3"}, New: newJWX},
 		{Name: "go-oidc", Modules: []string{"github.com/coreos/go-oidc/v3"}, New: newGoOIDC},

@@ -12,13 +12,24 @@ import (
 )
 
 // newPerimeter is the profile of RFC 9068 over a cached key set.
-func newPerimeter(ctx context.Context, f Facts) (Instance, error) {
+func newPerimeter(ctx context.Context, f Facts) (Instance, error) { return perimeter(ctx, f, nil) }
+
+// newRememberingPerimeter also remembers tokens. Each is judged again when it comes again, its key included.
+func newRememberingPerimeter(ctx context.Context, f Facts) (Instance, error) {
+	cache, err := token.NewCache(10_000, 16<<20)
+	if err != nil {
+		return Instance{}, err
+	}
+	return perimeter(ctx, f, cache)
+}
+
+func perimeter(ctx context.Context, f Facts, cache *token.Cache) (Instance, error) {
 	keys, err1 := jwks.New(f.KeySetURL, &jwks.Options{
 		MaxAge: f.Refresh, MinInterval: f.MinInterval, Timeout: f.Timeout, InsecureAllowHTTP: true,
 	})
 	policy := token.AccessTokenPolicy(f.Issuer, f.Audience)
 	policy.Algorithms = []string{f.Algorithm}
-	verifier, err2 := token.NewVerifier(keys, policy, nil)
+	verifier, err2 := token.NewVerifier(keys, policy, &token.Options{Cache: cache})
 	if err := errors.Join(err1, err2); err != nil {
 		return Instance{}, err
 	}
