@@ -14,91 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perimeter-go/perimeter/internal/bench/upstream"
 	"github.com/perimeter-go/perimeter/jwks"
-	"github.com/perimeter-go/perimeter/middleware"
-	"github.com/perimeter-go/perimeter/scope"
-	"github.com/perimeter-go/perimeter/token"
 )
-
-// path is something that a request goes through in Perimeter, beside something alike of which nothing is shared.
-type path struct{ target, beside target }
-
-func paths(ctx context.Context) ([]path, error) {
-	issuer, err := upstream.Start(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	tokens := make([]string, apart)
-	for i := range tokens {
-		tokens[i] = issuer.Token("ES256")
-	}
-	kid := issuer.KeyID("ES256")
-	keys, err1 := jwks.New(issuer.KeySetURL(), &jwks.Options{InsecureAllowHTTP: true})
-	cache, err2 := token.NewCache(10*apart, 1<<20)
-	policy := token.AccessTokenPolicy(issuer.URL(), upstream.Audience)
-	cold, err3 := token.NewVerifier(keys, policy, nil)
-	warm, err4 := token.NewVerifier(keys, policy, &token.Options{Cache: cache})
-	guard, err5 := middleware.New(middleware.JWT(warm), nil)
-	routes, err6 := middleware.NewRoutes(middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All(upstream.Scope)})
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
-		return nil, err
-	}
-	requests := make([]*http.Request, len(tokens))
-	for i, raw := range tokens {
-		if requests[i], err = bearing(raw); err != nil {
-			return nil, err
-		}
-	}
-	key := repeat("key of the issuer", func() error {
-		_, err := keys.PublicKeys(ctx, kid, "ES256")
-		return err
-	})
-	hash, bare := hashing(tokens[0]), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	return []path{
-		{key, hash},
-		{named("token, verified", verifying(ctx, cold, tokens)), hash},
-		{named("token, remembered", verifying(ctx, warm, tokens)), hash},
-		{named("whole middleware, token remembered", handling(guard.Routes(routes)(bare), requests)), named(floorPass, handling(passing(bare), requests))},
-	}, nil
-}
-
-func named(name string, t target) target { return target{name, t.do} }
-
-// handling goes round the requests.
-func handling(h http.Handler, requests []*http.Request) target {
-	return target{"", func(n int) error {
-		w := deaf{http.Header{}}
-		for i := range n {
-			h.ServeHTTP(w, requests[i%len(requests)])
-		}
-		return nil
-	}}
-}
-
-// bearing is the request that every middleware gets.
-func bearing(raw string) (*http.Request, error) {
-	r, err := http.NewRequest(http.MethodGet, "/orders/7", nil)
-	if err != nil {
-		return nil, err
-	}
-	r.RequestURI = "/orders/7"
-	r.Header.Set("Authorization", "Bearer "+raw)
-	return r, nil
-}
-
-// shared is t done by so many goroutines at once, each its part.
-func shared(t target, goroutines int) target {
-	return target{t.name, func(n int) error {
-		failed := make([]error, goroutines)
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			wg.Go(func() { failed[g] = t.do((n + g) / goroutines) })
-		}
-		wg.Wait()
-		return errors.Join(failed...)
-	}}
-}
 
 // contentions is the section on many at once.
 func contentions(ctx context.Context, s size) (string, error) {
@@ -120,45 +37,6 @@ func contentions(ctx context.Context, s size) (string, error) {
 		"of a token, or for the middleware one that passes a context. What grows more than that waits for each other.", crowds) +
 		section("Contention", fmt.Sprintf("Time that goroutines waited for each other in Perimeter's code, by the runtime's mutex and block profiles with every event recorded: 16 goroutines on %d "+
 			"processors for %s each, in sum. The locks of the runtime itself are those of memory allocation.", runtime.NumCPU(), s.contend), waits), nil
-}
-
-var crowd = []int{1, 2, 8, 32}
-
-// crowding measures each path with more and more goroutines, on one processor and on two.
-func crowding(alone []path, s size) (table, error) {
-	rows := table{{"at once", "processors"}}
-	for _, n := range crowd {
-		rows[0] = append(rows[0], fmt.Sprintf("by %d", n))
-	}
-	rows[0] = append(rows[0], "last / first", "sharing nothing")
-	s.slot, s.rounds = 4*s.slot, max(1, s.rounds/8) // there are goroutines to start
-	for _, p := range alone {
-		for _, procs := range []int{1, min(2, runtime.NumCPU())} {
-			row, err := crowded(p, procs, s)
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, row)
-		}
-	}
-	return rows, nil
-}
-
-func crowded(p path, procs int, s size) ([]string, error) {
-	var targets []target
-	for _, n := range crowd {
-		targets = append(targets, shared(p.target, n), shared(p.beside, n))
-	}
-	measured, err := measureOn(procs, targets, s)
-	if err != nil {
-		return nil, err
-	}
-	row := []string{p.target.name, strconv.Itoa(procs)}
-	for i, n := range crowd {
-		row = append(row, nanos(measured[2*i].ns*float64(min(n, procs))))
-	}
-	busy, last := float64(min(crowd[len(crowd)-1], procs)), len(measured)-2
-	return append(row, ratio(measured[last].ns*busy, measured[0].ns), ratio(measured[last+1].ns*busy, measured[1].ns)), nil
 }
 
 // waiting runs each path in a crowd under the profiles.
