@@ -22,14 +22,14 @@ type Claims struct {
 	issuer, subject, clientID, id string
 	keyID, algorithm              string
 
+	audience                    [1]string // what audiences is of, if it is one
 	audiences                   []string
 	scopes                      scope.Set
 	expiry, notBefore, issuedAt time.Time
 
 	bound         bool
 	confirmations []Proof
-	payload       []byte // or else text
-	text          string
+	payload       string // the memory of all the strings
 
 	verifier *Verifier        // that has verified them
 	signer   crypto.PublicKey // by which
@@ -100,20 +100,16 @@ func (c *Claims) Confirmation(method string) string {
 // [encoding/json.RawMessage] has them. Duplicate members do not occur in a verified payload. Members that v has no field for are ignored, missing ones leave their
 // fields alone: check what must be there.
 func (c *Claims) Decode(v any) error {
-	payload := c.get().bytes()
-	if len(payload) == 0 {
+	if len(c.get().payload) == 0 {
 		return errors.New("token: no claims to decode")
 	}
-	return jws.Decode(payload, v)
+	return jws.Decode([]byte(c.payload), v)
 }
 
 // Payload returns a copy of the verified bytes, a JSON object.
-func (c *Claims) Payload() []byte { return slices.Clone(c.get().bytes()) }
-
-// bytes returns the payload. The slice is not written to.
-func (c *Claims) bytes() []byte {
-	if c.text != "" {
-		return []byte(c.text)
+func (c *Claims) Payload() []byte {
+	if c.get().payload == "" {
+		return nil
 	}
-	return c.payload
+	return []byte(c.payload)
 }

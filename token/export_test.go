@@ -173,7 +173,8 @@ func TimesAgree(p Policy, expiry, notBefore, issuedAt, now time.Time) (verificat
 	}
 	signer := ed25519.PublicKey(make([]byte, ed25519.PublicKeySize))
 	c := &Claims{issuer: p.Issuer, audiences: p.Audiences, expiry: expiry, notBefore: notBefore, issuedAt: issuedAt, signer: signer}
-	cold := compiled.check(c, nil, now)
+	m := &members{}
+	cold := compiled.check(c, m, now)
 	c.window = compiled.window(c)
 	return ReasonOf(cold), ReasonOf(compiled.recheck(c, []crypto.PublicKey{signer}, nil, now)), nil
 }

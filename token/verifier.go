@@ -33,6 +33,7 @@ type Verifier struct {
 	keys     KeySource
 	policy   *policy
 	maxBytes int
+	headers  *headers
 	cache    *Cache // nil: none
 }
 
@@ -62,7 +63,7 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if err := errors.Join(append(m, err)...); err != nil {
 		return nil, err
 	}
-	return &Verifier{keys: keys, policy: compiled, maxBytes: size, cache: opts.Cache}, nil
+	return &Verifier{keys: keys, policy: compiled, maxBytes: size, headers: new(headers), cache: opts.Cache}, nil
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
@@ -114,39 +115,54 @@ func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Clai
 
 // verify is Verify without a memory.
 func (v *Verifier) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
-	msg, err := jws.Parse(raw, v.maxBytes)
-	if err != nil {
+	var msg jws.Message
+	if err := msg.Split(raw, v.maxBytes); err != nil {
 		return nil, refuseJWS(err)
 	}
-	if err := v.policy.checkHeader(msg.Header()); err != nil {
-		return nil, err
-	}
-	m, err := scan(msg.Payload(), v.policy.reads)
+	passed, err := v.headers.read(&msg)
 	if err != nil {
 		return nil, err
 	}
-	return v.decide(ctx, msg, m, have)
+	if passed != v.policy {
+		if err := v.policy.checkHeader(msg.Header()); err != nil {
+			return nil, err
+		}
+	}
+	var m members
+	if err := m.read(&msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	c, err := v.decide(ctx, &msg, &m, have)
+	if err == nil && passed != v.policy {
+		v.headers.add(&msg, v.policy)
+	}
+	return c, err
 }
 
 // decide goes from a token whose header has passed to a verdict.
-func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have []Proof) (*Claims, error) {
-	c, err := v.policy.read(m, msg.Header(), msg.Payload())
+func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof) (*Claims, error) {
+	c, err := v.policy.read(m, msg)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.policy.checkEarly(c, time.Now()); err != nil {
+	if err := v.policy.checkEarly(c, m, time.Now()); err != nil {
 		return nil, err
 	}
 	signer, err := v.checkSignature(ctx, msg)
 	if err != nil {
 		return nil, err
 	}
+	if m.partly {
+		if c, err = v.readAll(msg, m); err != nil {
+			return nil, err
+		}
+	}
 	if err := v.policy.readGrants(c, m); err != nil {
 		return nil, err
 	}
-	// From here on c is verified, although most of it was read before: the signature covers the token's own text, of which msg decoded the
-	// payload once, by an encoding with exactly one spelling, and nobody else holds that slice. So nothing is read again, but
-	// everything is judged again, at a time that counts the wait for keys.
+	// From here on c is verified, although most of it may have been read before: the signature covers the token's own text, of which msg
+	// decoded the payload once, into a string, by an encoding with exactly one spelling. So nothing is read again, but everything is judged
+	// again, at a time that counts the wait for keys.
 	if err := v.policy.check(c, m, time.Now()); err != nil {
 		return nil, err
 	}
@@ -157,14 +173,19 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have
 	return c, nil
 }
 
+// readAll reads what was read only partly.
+func (v *Verifier) readAll(msg *jws.Message, m *members) (*Claims, error) {
+	if err := m.readAll(msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	return v.policy.read(m, msg)
+}
+
 // publicKeys asks for the keys that may have signed a token, of which there is at least one.
 func (v *Verifier) publicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
 	keys, err := v.keys.PublicKeys(ctx, kid, alg)
-	if errors.Is(err, ErrRefused) { // a key source has no say on the token
-		return nil, fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
-	}
 	if err != nil {
-		return nil, fmt.Errorf("token: undecided: no keys: %w", err)
+		return nil, undecided(err)
 	}
 	if len(keys) == 0 || kid == "" && len(keys) > maxWithoutKeyID {
 		return nil, refuse(ReasonUnknownKey, "kid")
@@ -180,7 +201,7 @@ func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) (crypto
 		return nil, err
 	}
 	fitting := false
-	for _, key := range keys {
+	for _, key := range keys { // of which there is one, but for a rotation or a token that does not say which
 		err := msg.Verify(key)
 		if err == nil {
 			return key, nil
@@ -192,4 +213,12 @@ func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) (crypto
 		return nil, refuse(ReasonUnknownKey, "kid")
 	}
 	return nil, refuse(ReasonSignature, "signature")
+}
+
+// undecided is the error of a token whose keys could not be had.
+func undecided(err error) error {
+	if errors.Is(err, ErrRefused) { // a key source has no say on the token
+		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
+	}
+	return fmt.Errorf("token: undecided: no keys: %w", err)
 }
