@@ -51,8 +51,8 @@ func growths(ctx context.Context, s size) (string, error) {
 	}
 	rows = append(rows, more...)
 	return section("Cost as the work grows", "One look-up or verification of Perimeter in tables of each size. Constant: the last costs at most a quarter more than the first. Otherwise the better "+
-		"of two least-squares lines, over the logarithm of the size and over the size, and its slope. Remembered tokens are judged beside the SHA-256 of the same tokens: with their number, they "+
-		"leave the processor's caches themselves.", rows), nil
+		"of two least-squares lines, over the logarithm of the size and over the size, and its slope. Remembered tokens are judged beside the SHA-256 of the same "+
+		"tokens.", rows), nil
 }
 
 // powers are 1, 10, 100 and so on, up to last or the most that a run is to do.

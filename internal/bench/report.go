@@ -61,7 +61,10 @@ func circumstances() string {
 	fmt.Fprintf(&b, "%s, %s, %s/%s, %s, %d cores.\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH,
 		processor(), runtime.NumCPU())
 	b.WriteString("Peers:")
-	for _, p := range peers.All()[1:] {
+	for _, p := range peers.All() {
+		if strings.HasPrefix(p.Name, "Perimeter") {
+			continue // it is the checkout
+		}
 		for i, path := range p.Modules {
 			if i == 0 {
 				b.WriteString("\n- " + p.Name + ": ")

@@ -57,7 +57,7 @@ func fateCells(f *fate) []string {
 	asked := f.outage.dropped.asked + f.outage.hung.asked
 	refused := f.outage.dropped.refused + f.outage.hung.refused
 	away := fmt.Sprintf("%d of %d", refused, asked)
-	if slowest := max(f.outage.dropped.slowest, f.outage.hung.slowest); slowest > 100*time.Millisecond {
+	if slowest := max(f.outage.dropped.slowest, f.outage.hung.slowest); slowest > 300*time.Millisecond {
 		away += fmt.Sprintf(", up to %d ms", slowest.Milliseconds())
 	}
 	return []string{strconv.Itoa(f.flood.fetches), f.calm.String(), f.flood.found.String(), away, f.withdrawn.String()}
