@@ -16,7 +16,7 @@ import (
 type list struct {
 	issuer     string // DER of the name
 	issuerText string
-	keyID      string // of the issuer, "" if the list does not say
+	keyID      string // of the issuer, "" if the list does not say; the signature decides
 	number     *big.Int
 	this, next time.Time
 	points     []string // if any, the list is about certificates that name one of these distribution points
@@ -151,7 +151,7 @@ func (l *list) covers(c *x509.Certificate) bool {
 
 // signedBy reports whether an authority has issued the list. The answer is remembered: a signature over 16 MiB takes its time.
 func (l *list) signedBy(c *x509.Certificate) bool {
-	if !l.mayBe(c) {
+	if l.issuer != string(c.RawSubject) {
 		return false
 	}
 	key := keyOf(c)
@@ -184,11 +184,6 @@ func (l *list) verifiedBy() (found []*x509.Certificate) {
 	return found
 }
 
-// mayBe asks what costs nothing.
-func (l *list) mayBe(c *x509.Certificate) bool {
-	return l.issuer == string(c.RawSubject) && (l.keyID == "" || len(c.SubjectKeyId) == 0 || l.keyID == string(c.SubjectKeyId))
-}
-
 // newer reports whether l is the later word of an issuer.
 func (l *list) newer(than *list) bool {
 	if !l.this.Equal(than.this) || l.number == nil || than.number == nil {
@@ -199,15 +194,13 @@ func (l *list) newer(than *list) bool {
 
 // authorityKey is what makes an authority the same: several certificates may stand for it.
 type authorityKey struct {
-	keyID     string
 	key       [sha256.Size]byte
 	ca, lists bool
 }
 
 func keyOf(c *x509.Certificate) authorityKey {
 	return authorityKey{
-		keyID: string(c.SubjectKeyId), key: sha256.Sum256(c.RawSubjectPublicKeyInfo),
-		ca: c.BasicConstraintsValid && c.IsCA, lists: maySignLists(c),
+		key: sha256.Sum256(c.RawSubjectPublicKeyInfo), ca: c.BasicConstraintsValid && c.IsCA, lists: maySignLists(c),
 	}
 }
 

@@ -175,6 +175,29 @@ func TestAnOlderListDoesNotReplaceTheOneInUse(t *testing.T) {
 	require.Equal(t, "client.example.com", set(), "and so is to leave all out")
 }
 
+func TestAHeldListDoesNotOutlastWhatAnotherAuthorityOfItsNameSays(t *testing.T) {
+	root, namesake := newRoot(t, "root"), newRoot(t, "root")
+	leaf := root.issue(t)
+	trust := func(lists ...*x509.RevocationList) mtls.Trust {
+		return mtls.Trust{Roots: certificates(root, namesake), CRLs: lists}
+	}
+	v := newVerifier(t, trust(root.revoke(t, 1)), mtls.DNS("client.example.com"))
+	require.Equal(t, "client.example.com", verdict(v, leaf))
+	require.NoError(t, v.SetTrust(trust(namesake.revoke(t, 2))))
+	require.Equal(t, "undecided", verdict(v, leaf))
+	require.Len(t, v.Status().Lists, 1)
+}
+
+func TestOfTwoListsOfOneMomentTheHigherNumberIsTheNewer(t *testing.T) {
+	root := newRoot(t, "root")
+	leaf := root.issue(t)
+	low, high := listTemplate(1), listTemplate(1, leaf)
+	high.Number = big.NewInt(2)
+	for _, lists := range [][]*x509.RevocationList{{root.sign(t, low), root.sign(t, high)}, {root.sign(t, high), root.sign(t, low)}} {
+		require.Equal(t, "revoked", verdict(newVerifier(t, mtls.Trust{Roots: certificates(root), CRLs: lists}, mtls.DNS("client.example.com")), leaf))
+	}
+}
+
 func TestOneGoodPathIsEnoughAndOneUndecidedPathLeavesItOpen(t *testing.T) {
 	root, next := newRoot(t, "root"), newRoot(t, "next")
 	key := newKey(t)

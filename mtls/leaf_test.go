@@ -144,6 +144,18 @@ func TestTimeIsAskedOnEveryRequest(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetBackIsBelieved(t *testing.T) {
+	root := newRoot(t, "root")
+	template := caTemplate("middle")
+	template.NotBefore = time.Now().Add(-time.Minute)
+	middle := issue(t, template, root, newKey(t))
+	leaf := middle.issue(t)
+	v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
+	require.Equal(t, "client.example.com", verdict(v, leaf, middle))
+	_, err := v.VerifyAt(time.Now().Add(-2*time.Minute), leaf.Certificate, middle.Certificate)
+	require.Equal(t, mtls.ReasonExpired, mtls.ReasonOf(err))
+}
+
 func TestAnotherPathHoldsWhenTheFirstHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		root, next := newRoot(t, "root"), newRoot(t, "next")

@@ -317,6 +317,8 @@ func TestTheDefaultsOfANilBase(t *testing.T) {
 		c := v.TLSConfig(base, mtls.Require)
 		require.Equal(t, uint16(tls.VersionTLS12), c.MinVersion)
 		require.Equal(t, tls.RequireAnyClientCert, c.ClientAuth)
+		require.ErrorIs(t, c.VerifyConnection(tls.ConnectionState{}), mtls.ErrNoCertificate)
 	}
+	require.Nil(t, v.TLSConfig(&tls.Config{ClientCAs: x509.NewCertPool()}, mtls.Require).ClientCAs, "a handshake names no authorities: they may have changed")
 	require.Equal(t, uint16(tls.VersionTLS13), v.TLSConfig(&tls.Config{MinVersion: tls.VersionTLS13}, mtls.Offer).MinVersion)
 }
