@@ -82,6 +82,11 @@ func (g *gateway) send(method, path, token string, edits ...func(*http.Request))
 }
 
 func send(method, url, token string, edits ...func(*http.Request)) (response, error) {
+	return sendBy(client, method, url, token, edits...)
+}
+
+// sendBy is send by another client.
+func sendBy(client *http.Client, method, url, token string, edits ...func(*http.Request)) (response, error) {
 	req, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		return response{}, err

@@ -1,0 +1,115 @@
+package e2e_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
+)
+
+// A trustDomain tells its workloads who they are (SPIFFE).
+type trustDomain interface {
+	name() string
+	// x509SVID is a new X509-SVID of the workload at path.
+	x509SVID(path string) tls.Certificate
+	// jwtSVID is a new JWT-SVID of the workload at path for the audience.
+	jwtSVID(path, audience string) string
+	// issuer is the iss of the JWT-SVIDs.
+	issuer() string
+	// bundle is what others need to verify both, as a SPIFFE bundle document, or the X.509 part of it in PEM.
+	bundle(form string) []byte
+}
+
+const (
+	asDocument = "spiffe"
+	asPEM      = "pem"
+)
+
+// inTrustDomains runs f with a trust domain that looks like SPIRE's, and in the full form of the tests with SPIRE's as well.
+func inTrustDomains(t *testing.T, f func(t *testing.T, own, other trustDomain)) {
+	t.Helper()
+	t.Run("as SPIRE makes it", func(t *testing.T) {
+		f(t, newDrawnDomain(t, "example.test"), newDrawnDomain(t, "other.test"))
+	})
+	if os.Getenv("E2E_FULL") == "" {
+		return
+	}
+	t.Run("SPIRE", func(t *testing.T) { f(t, startSPIRE(t, "example.test"), startSPIRE(t, "other.test")) })
+}
+
+// A drawnDomain is drawn after what SPIRE 1.13 makes.
+type drawnDomain struct {
+	*authority
+	domain   string
+	iss, kid string
+	jwtKey   *ecdsa.PrivateKey
+}
+
+func newDrawnDomain(t *testing.T, name string) *drawnDomain {
+	t.Helper()
+	d := &drawnDomain{
+		authority: &authority{t: t}, domain: name,
+		iss: "https://oidc." + name, kid: rand.Text(), jwtKey: newKey(t, "ES256").(*ecdsa.PrivateKey),
+	}
+	d.own = d.issue(x509.Certificate{
+		Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIFFE"}}, URIs: []*url.URL{{Scheme: "spiffe", Host: name}},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	})
+	return d
+}
+
+func (d *drawnDomain) name() string   { return d.domain }
+func (d *drawnDomain) issuer() string { return d.iss }
+
+func (d *drawnDomain) x509SVID(path string) tls.Certificate { return d.x509SVIDOf(d.domain, path) }
+
+// x509SVIDOf is what no SPIRE would make if the domain is not its own.
+func (d *drawnDomain) x509SVIDOf(domain, path string) tls.Certificate {
+	return d.issue(x509.Certificate{
+		Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}}, URIs: []*url.URL{{Scheme: "spiffe", Host: domain, Path: path}},
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	})
+}
+
+func (d *drawnDomain) jwtSVID(path, audience string) string {
+	d.t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: d.jwtKey, KeyID: d.kid}},
+		(&jose.SignerOptions{}).WithType("JWT"))
+	require.NoError(d.t, err)
+	claims, err := json.Marshal(members{
+		"aud": []string{audience}, "exp": time.Now().Add(5 * time.Minute).Unix(), "iat": time.Now().Unix(),
+		"iss": d.issuer(), "sub": "spiffe://" + d.domain + path,
+	})
+	require.NoError(d.t, err)
+	signed, err := signer.Sign(claims)
+	require.NoError(d.t, err)
+	token, err := signed.CompactSerialize()
+	require.NoError(d.t, err)
+	return token
+}
+
+func (d *drawnDomain) bundle(form string) []byte {
+	d.t.Helper()
+	if form == asPEM {
+		return certificatePEM(d.own.Leaf)
+	}
+	document, err := json.Marshal(members{
+		"keys": []jose.JSONWebKey{
+			{Key: d.own.Leaf.PublicKey, Use: "x509-svid", Certificates: []*x509.Certificate{d.own.Leaf}},
+			{Key: d.jwtKey.Public(), Use: "jwt-svid", KeyID: d.kid},
+		},
+		"spiffe_sequence": 1, "spiffe_refresh_hint": 300,
+	})
+	require.NoError(d.t, err)
+	return document
+}
