@@ -222,3 +222,15 @@ func requireNone(t *testing.T, f *mtls.Forwarded, h map[string][]string) {
 	require.ErrorIs(t, err, mtls.ErrNoCertificate)
 	require.Empty(t, thumbprint)
 }
+
+var b64Std = base64.StdEncoding
+
+func hexSum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func thumbprint(c *minted) string {
+	sum := sha256.Sum256(c.Raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,7 +1,6 @@
 package mtls
 
 import (
-	"crypto/x509"
 	"slices"
 	"time"
 )
@@ -18,13 +17,14 @@ const (
 	KindCommonName Kind = "common_name"
 )
 
-// Peer is whom a certificate proves. Only a Verifier or a Forwarded makes one; nobody can change it.
+// Peer is whom a certificate proves. Only a Verifier or a Forwarded makes one; nobody can change it. The nil Peer is nobody.
 type Peer struct {
 	name       string
 	kind       Kind
 	thumbprint string
 	expiry     time.Time
-	leaf       *x509.Certificate
+	der        []byte
+	names      names // those that whoever vouched for the certificate may vouch for
 }
 
 var nobody Peer
@@ -36,7 +36,8 @@ func (p *Peer) get() *Peer {
 	return p
 }
 
-// Name is the name by which the rule that admitted the certificate knows it.
+// Name is the name by which the rule that admitted the certificate knows it. The name of one kind is not that of another: a common
+// name may read like a SPIFFE ID.
 func (p *Peer) Name() string { return p.get().name }
 
 // Kind says what kind of name Name is.
@@ -49,12 +50,14 @@ func (p *Peer) Thumbprint() string { return p.get().thumbprint }
 func (p *Peer) Expiry() time.Time { return p.get().expiry }
 
 // Certificate returns a copy of the certificate's DER.
-func (p *Peer) Certificate() []byte {
-	if p.get().leaf == nil {
-		return nil
-	}
-	return slices.Clone(p.leaf.Raw)
-}
+func (p *Peer) Certificate() []byte { return slices.Clone(p.get().der) }
 
-// Is reports whether the rule admits the peer's certificate.
-func (p *Peer) Is(r Rule) bool { return false }
+// Is reports whether the rule admits the peer's certificate as well. It asks about names only: whoever vouched for the certificate
+// when it was verified must be one who may vouch for the name, and a rule that is nil or malformed admits nobody.
+func (p *Peer) Is(r Rule) bool {
+	if p == nil || r == nil {
+		return false
+	}
+	_, _, ok := r.name(&p.names)
+	return ok
+}

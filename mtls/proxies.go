@@ -42,8 +42,8 @@ func (p *proxies) trust(peer netip.Addr, state *tls.ConnectionState) (bool, erro
 // contain compares addresses as IPv4 where they are that. One with a zone is in no range: who is reached by it depends on the
 // interface.
 func (p *proxies) contain(peer netip.Addr) bool {
-	addr := peer.Unmap()
-	return addr.Zone() == "" && slices.ContainsFunc(p.ranges, func(r netip.Prefix) bool { return r.Contains(addr) })
+	addr := peer.Unmap() // which forgets a zone
+	return peer.Zone() == "" && slices.ContainsFunc(p.ranges, func(r netip.Prefix) bool { return r.Contains(addr) })
 }
 
 // proxyMistakes judges who may forward.

@@ -80,22 +80,22 @@ func cutPair(s string) (key, value, after string, ok bool) {
 func cutQuoted(s string) (value, after string, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '"':
+		if s[i] == '"' {
 			return b.String(), s[i+1:], true
-		case s[i] == '\\':
-			if i++; i == len(s) {
-				return "", "", false
-			}
 		}
-		b.WriteByte(s[i])
+		if s[i] == '\\' {
+			i++
+		}
+		if i < len(s) {
+			b.WriteByte(s[i])
+		}
 	}
 	return "", "", false
 }
 
 // add reports whether the pair can belong to e: what is believed stands in it once, and is not empty. By, URI and DNS may repeat.
 func (e *element) add(key, value string) bool {
-	into := (*string)(nil)
+	var into *string
 	switch strings.ToLower(key) {
 	case "cert":
 		into = &e.cert

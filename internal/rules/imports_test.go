@@ -31,6 +31,7 @@ var importTable = []struct {
 	{"jwks", []string{jose, jose + "/", sync + "/", "internal/strictjson"}, []string{"token", "scope", "middleware"}},
 	{"token", []string{"scope", "internal/jws", "internal/strictjson"}, []string{"net/http", "jwks", "middleware"}},
 	{"introspect", []string{"scope", "internal/jws", "internal/strictjson"}, []string{"token", "jwks", "middleware"}},
+	{"mtls", []string{"internal/strictjson"}, []string{"net/http", jose, "token", "jwks", "middleware"}},
 	{"internal/jws", []string{jose, jose + "/", "internal/strictjson"}, []string{"net/http"}},
 	{"internal/strictjson", nil, []string{"net/http"}},
 	{"middleware", []string{"scope", "token", "introspect"}, []string{"jwks"}},
