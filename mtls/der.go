@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// maxIntermediates is how many certificates may come with a leaf.
-const maxIntermediates = 10
-
 var errMalformed = refuse(ReasonMalformed)
 
 // readDER reads the elements of FormatDER.
@@ -53,7 +50,7 @@ func splitDER(b []byte) ([][]byte, error) {
 
 // parse parses a leaf and its intermediates, each one certificate and nothing else.
 func parse(ders [][]byte) ([]*x509.Certificate, error) {
-	if len(ders) == 0 || len(ders)-1 > maxIntermediates {
+	if len(ders) == 0 || len(ders)-1 > maxIntermediate {
 		return nil, errMalformed
 	}
 	certs := make([]*x509.Certificate, len(ders))

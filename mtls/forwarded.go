@@ -83,8 +83,8 @@ type Forwarded struct {
 }
 
 var (
-	errNoForwarded = errors.New("mtls: undecided: the Forwarded was not made by its constructor")
-	errNoVerifier  = errors.New("mtls: undecided: a Forwarded without a Verifier tells possession alone")
+	errNoForwarded = errors.New("mtls: a Forwarded that NewForwarded did not make")
+	errNoVerifier  = errors.New("mtls: a Forwarded without a Verifier tells possession alone")
 )
 
 // NewForwarded makes a Forwarded. v judges the certificates; it may be nil where only Thumbprint is asked for. All mistakes in c
@@ -97,7 +97,11 @@ func NewForwarded(v *Verifier, c ForwardedConfig) (*Forwarded, error) {
 	if c.ChainHeader != "" && form.chainHeader != "" {
 		form.chainHeader = c.ChainHeader
 	}
-	if err := errors.Join(c.formMistakes(form, known), c.proxyMistakes()); err != nil {
+	m := []error{c.formMistakes(form, known), c.proxyMistakes()}
+	if v != nil && v.current() == nil {
+		m = append(m, errNotMade)
+	}
+	if err := errors.Join(m...); err != nil {
 		return nil, err
 	}
 	return &Forwarded{verifier: v, proxies: newProxies(c), form: form, hops: max(1, c.Hops)}, nil

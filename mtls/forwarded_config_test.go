@@ -62,16 +62,16 @@ func TestForwardedIsNotMadeOf(t *testing.T) {
 }
 
 func TestForwardedReportsEveryMistake(t *testing.T) {
-	_, err := mtls.NewForwarded(nil, mtls.ForwardedConfig{
-		Format: "x", Header: "a b", ChainHeader: "c d", Hops: -2, TrustedProxies: append(ranges("10.0.0.1/8", "0.0.0.0/0", "::ffff:1.2.3.4/128"), netip.Prefix{}),
+	_, err := mtls.NewForwarded(&mtls.Verifier{}, mtls.ForwardedConfig{
+		Format: "x", Proxy: &mtls.Verifier{}, Header: "a b", ChainHeader: "c d", Hops: -2, TrustedProxies: append(ranges("10.0.0.1/8", "2001:db8::1/64", "::ffff:1.2.3.4/128"), netip.Prefix{}),
 	})
-	for _, want := range []string{"Format:", "Header:", "ChainHeader:", "Hops:", "TrustedProxies[0]", "TrustedProxies[1]", "TrustedProxies[2]", "TrustedProxies[3]"} {
+	for _, want := range []string{"Format:", "Header:", "ChainHeader:", "Hops:", "TrustedProxies[0]", "TrustedProxies[1]", "TrustedProxies[2]", "TrustedProxies[3]", "Proxy: a Verifier", "a Verifier"} {
 		require.ErrorContains(t, err, "mtls: "+want)
 	}
 }
 
 func TestForwardedKeepsNothingOfTheCallers(t *testing.T) {
-	leaf := mint(t, nil, nil)
+	leaf := mint(t, nil)
 	mine := ranges("10.0.0.0/24")
 	f := forwarder(t, nil, mtls.ForwardedConfig{Format: mtls.FormatDER, TrustedProxies: mine})
 	mine[0] = netip.MustParsePrefix("192.0.2.0/24")
@@ -105,17 +105,17 @@ func TestForwardedNamesWhatItReads(t *testing.T) {
 }
 
 func TestAForwardedThatNobodyMadeDecidesNothing(t *testing.T) {
-	h := headers("Client-Cert", item(mint(t, nil, nil).Raw))
+	h := headers("Client-Cert", item(mint(t, nil).Raw))
 	for name, f := range map[string]*mtls.Forwarded{"nil": nil, "zero": {}} {
 		t.Run(name, func(t *testing.T) {
 			peer, err := f.Verify(proxyAddr, nil, h)
 			require.Nil(t, peer)
-			require.ErrorContains(t, err, "undecided")
+			require.ErrorContains(t, err, "mtls: a Forwarded ")
 			require.Equal(t, mtls.ReasonUndecided, mtls.ReasonOf(err))
 			require.NotErrorIs(t, err, mtls.ErrNoCertificate)
 			thumbprint, err := f.Thumbprint(proxyAddr, nil, h)
 			require.Empty(t, thumbprint)
-			require.ErrorContains(t, err, "undecided")
+			require.ErrorContains(t, err, "mtls: a Forwarded ")
 			require.NotErrorIs(t, err, mtls.ErrNoCertificate)
 			require.Empty(t, f.Headers())
 		})
@@ -124,8 +124,8 @@ func TestAForwardedThatNobodyMadeDecidesNothing(t *testing.T) {
 
 func TestWithoutAVerifierThereIsNoPeer(t *testing.T) {
 	f := reader(t, mtls.FormatClientCert)
-	peer, err := f.Verify(proxyAddr, nil, headers("Client-Cert", item(mint(t, nil, nil).Raw)))
+	peer, err := f.Verify(proxyAddr, nil, headers("Client-Cert", item(mint(t, nil).Raw)))
 	require.Nil(t, peer)
-	require.ErrorContains(t, err, "undecided")
+	require.ErrorContains(t, err, "mtls: a Forwarded ")
 	require.Equal(t, mtls.ReasonUndecided, mtls.ReasonOf(err))
 }

@@ -1,101 +1,61 @@
 package mtls_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"net/netip"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/perimeter-go/perimeter/mtls"
 )
 
-// A minted certificate is one made for a test, with its key.
-type minted struct {
-	*x509.Certificate
-
-	key *ecdsa.PrivateKey
-}
-
-// mint makes a certificate for client authentication, or what edit makes of it. It is self-signed if by is nil.
-func mint(tb testing.TB, by *minted, edit func(*x509.Certificate)) *minted {
+// mint makes a leaf, self-signed if by is nil.
+func mint(tb testing.TB, by *authority, edit ...func(*x509.Certificate)) *authority {
 	tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(tb, err)
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 100))
-	require.NoError(tb, err)
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "client"}, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	if edit != nil {
-		edit(template)
-	}
-	if by == nil {
-		by = &minted{template, key}
-	}
-	var public any = key.Public()
-	if template.PublicKey != nil {
-		public = template.PublicKey
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by.Certificate, public, by.key)
-	require.NoError(tb, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(tb, err)
-	return &minted{cert, key}
-}
-
-func authority(c *x509.Certificate) {
-	c.IsCA, c.KeyUsage, c.ExtKeyUsage, c.Subject.CommonName = true, x509.KeyUsageCertSign, nil, "authority"
+	return by.issue(tb, edit...)
 }
 
 // mintChain makes a leaf named by a URI, the intermediates from the leaf's issuer upwards, and the root.
-func mintChain(tb testing.TB, uri string, intermediates int) (leaf *minted, between []*minted, root *minted) {
+func mintChain(tb testing.TB, uri string, intermediates int) (leaf *authority, between []*authority, root *authority) {
 	tb.Helper()
-	root = mint(tb, nil, authority)
+	root = newRoot(tb, "root")
 	issuer := root
 	for range intermediates {
-		issuer = mint(tb, issuer, authority)
-		between = append([]*minted{issuer}, between...)
+		issuer = issuer.newIntermediate(tb, "intermediate")
+		between = append([]*authority{issuer}, between...)
 	}
-	return mint(tb, issuer, withURI(uri)), between, root
+	return mint(tb, issuer, uris(tb, uri)), between, root
 }
 
-func withURI(uri string) func(*x509.Certificate) {
-	return func(c *x509.Certificate) { c.URIs = append(c.URIs, must(url.Parse(uri))) }
+// A publicKey can be certified and not be used.
+type publicKey struct {
+	crypto.Signer
+
+	key *rsa.PublicKey
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
+func (k publicKey) Public() crypto.PublicKey { return k.key }
 
-// big4096 is a key as large as one of RSA with 4096 bits, to be certified and not to be used.
-func big4096(tb testing.TB) *rsa.PublicKey {
+// big4096 looks like a key of RSA with 4096 bits.
+func big4096(tb testing.TB) crypto.Signer {
 	tb.Helper()
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 4095))
 	require.NoError(tb, err)
-	return &rsa.PublicKey{N: n.SetBit(n.SetBit(n, 4095, 1), 0, 1), E: 65537}
+	return publicKey{key: &rsa.PublicKey{N: n.SetBit(n.SetBit(n, 4095, 1), 0, 1), E: 65537}}
 }
 
 // ders are the certificates as bytes.
-func ders(certs ...*minted) [][]byte {
+func ders(certs ...*authority) [][]byte {
 	list := make([][]byte, len(certs))
 	for i, c := range certs {
 		list[i] = c.Raw
@@ -103,7 +63,7 @@ func ders(certs ...*minted) [][]byte {
 	return list
 }
 
-func join(certs []*minted, sep string, write func(der []byte) string) string {
+func join(certs []*authority, sep string, write func(der []byte) string) string {
 	list := make([]string, len(certs))
 	for i, c := range certs {
 		list[i] = write(c.Raw)
@@ -136,7 +96,7 @@ func nginx(der []byte) string  { return escaped(armour(der)) }
 func apache(der []byte) string { return blanked(armour(der)) }
 
 // haproxyChain is ssl_c_chain_der: all that the client sent, the leaf too, in one byte sequence.
-func haproxyChain(certs ...*minted) string {
+func haproxyChain(certs ...*authority) string {
 	var all []byte
 	for _, c := range certs {
 		all = append(all, c.Raw...)
@@ -145,12 +105,12 @@ func haproxyChain(certs ...*minted) string {
 }
 
 // envoy is one element, with the details in Envoy's order.
-func envoy(leaf *minted, rest ...string) string {
+func envoy(leaf *authority, rest ...string) string {
 	sum := sha256.Sum256(leaf.Raw)
 	return strings.Join(append([]string{"By=spiffe://example.com/proxy;Hash=" + hex.EncodeToString(sum[:]), `Cert="` + nginx(leaf.Raw) + `"`}, rest...), ";")
 }
 
-func envoyChain(certs ...*minted) string {
+func envoyChain(certs ...*authority) string {
 	return `Chain="` + join(certs, "", nginx) + `"`
 }
 
@@ -188,7 +148,7 @@ var leafHeader = map[mtls.Format]string{
 }
 
 // requireRead holds that f reads exactly these certificates.
-func requireRead(t *testing.T, f *mtls.Forwarded, h map[string][]string, want ...*minted) {
+func requireRead(t *testing.T, f *mtls.Forwarded, h map[string][]string, want ...*authority) {
 	t.Helper()
 	got, err := f.Read(h)
 	require.NoError(t, err)
@@ -223,14 +183,12 @@ func requireNone(t *testing.T, f *mtls.Forwarded, h map[string][]string) {
 	require.Empty(t, thumbprint)
 }
 
-var b64Std = base64.StdEncoding
-
 func hexSum(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
-func thumbprint(c *minted) string {
+func thumbprint(c *authority) string {
 	sum := sha256.Sum256(c.Raw)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -3,6 +3,7 @@ package mtls_test
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,17 +15,17 @@ import (
 )
 
 // awkward are clients whose certificates are long, or have signs in them that mean something in a header.
-func awkward(tb testing.TB) map[string]*minted {
+func awkward(tb testing.TB) map[string]*authority {
 	tb.Helper()
-	root := mint(tb, nil, authority)
+	root := newRoot(tb, "root")
 	named := func(name pkix.Name) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.Subject = name }
 	}
-	return map[string]*minted{
-		"a plain one":              mint(tb, root, nil),
-		"a self-signed one":        mint(tb, nil, nil),
-		"one of SPIFFE":            mint(tb, root, withURI("spiffe://example.com/ns/prod/sa/orders")),
-		"a key of 4096 bits":       mint(tb, root, func(c *x509.Certificate) { c.PublicKey = big4096(tb) }),
+	return map[string]*authority{
+		"a plain one":              mint(tb, root),
+		"a self-signed one":        mint(tb, nil),
+		"one of SPIFFE":            mint(tb, root, uris(tb, "spiffe://example.com/ns/prod/sa/orders")),
+		"a key of 4096 bits":       issue(tb, leafTemplate(), root, big4096(tb)),
 		"UTF-8, commas and quotes": mint(tb, root, named(pkix.Name{Country: []string{"CH"}, Organization: []string{`Müller, Söhne "AG"`}, CommonName: `a=b;c\d+e`})),
 		"a brace and a percent":    mint(tb, root, named(pkix.Name{CommonName: "{x} 100% <nil> (null) ::"})),
 		"a PEM block for a name":   mint(tb, root, named(pkix.Name{CommonName: "-----END CERTIFICATE-----"})),
@@ -73,13 +74,13 @@ func TestForwardedReadsWhatProxiesWrite(t *testing.T) {
 
 func TestForwardedReadsWhatComesWithTheLeaf(t *testing.T) {
 	leaf, between, root := mintChain(t, "spiffe://example.com/a", 2)
-	all := append([]*minted{leaf}, between...)
-	withRoot := slices.Concat(all, []*minted{root})
+	all := append([]*authority{leaf}, between...)
+	withRoot := slices.Concat(all, []*authority{root})
 	for _, row := range []struct {
 		name   string
 		format mtls.Format
 		header map[string][]string
-		want   []*minted
+		want   []*authority
 	}{
 		{"RFC 9440", mtls.FormatClientCert, headers("Client-Cert", item(leaf.Raw), "Client-Cert-Chain", join(between, ", ", item)), all},
 		{"RFC 9440, the root too", mtls.FormatClientCert, headers("Client-Cert", item(leaf.Raw), "Client-Cert-Chain", join(withRoot[1:], ", ", item)), withRoot},
@@ -124,8 +125,8 @@ func TestForwardedSeesThatThereIsNoCertificate(t *testing.T) {
 			{"Caddy 2.6: its placeholder", headers(name, ":{http.request.tls.client.certificate_der_base64}:")},
 			{"any placeholder", headers(name, "{tls_client_certificate}")},
 			{"a shell's placeholder", headers(name, "${SSL_CLIENT_CERT}")},
-			{"a chain alone", headers("Client-Cert-Chain", item(mint(t, nil, nil).Raw))},
-			{"a forged spelling alone", headers(strings.ReplaceAll(name, "-", "_"), item(mint(t, nil, nil).Raw))},
+			{"a chain alone", headers("Client-Cert-Chain", item(mint(t, nil).Raw))},
+			{"a forged spelling alone", headers(strings.ReplaceAll(name, "-", "_"), item(mint(t, nil).Raw))},
 		} {
 			t.Run(string(format)+"/"+row.name, func(t *testing.T) { requireNone(t, f, row.header) })
 		}
@@ -156,7 +157,13 @@ var spoil = []struct {
 	{"a parameter", func(s string) string { return s + ";a=1" }},
 }
 
-func unb64(s string) []byte { return must(b64Std.DecodeString(s)) }
+func unb64(s string) []byte {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
 
 // spareBits sets the bits that no byte of the result shows. s ends in one "=".
 func spareBits(s string) string {
@@ -166,10 +173,10 @@ func spareBits(s string) string {
 }
 
 // mintPadded makes a certificate whose base64 ends in one "=".
-func mintPadded(tb testing.TB) *minted {
+func mintPadded(tb testing.TB) *authority {
 	tb.Helper()
 	for {
-		if c := mint(tb, nil, nil); len(c.Raw)%3 == 2 {
+		if c := mint(tb, nil); len(c.Raw)%3 == 2 {
 			return c
 		}
 	}
@@ -213,7 +220,7 @@ func TestForwardedRefusesSpoiledBase64InEveryFormat(t *testing.T) {
 
 func TestForwardedRefusesWhatIsInNoFormat(t *testing.T) {
 	leaf, between, _ := mintChain(t, "spiffe://example.com/a", 1)
-	other := mint(t, nil, nil)
+	other := mint(t, nil)
 	pemText := armour(leaf.Raw)
 	for _, row := range []struct {
 		name   string
@@ -283,7 +290,7 @@ func TestForwardedRefusesWhatIsInNoFormat(t *testing.T) {
 		{"a SHA-1", mtls.FormatXFCC, "Hash=" + strings.Repeat("0", 40) + `;Cert="` + nginx(leaf.Raw) + `"`},
 		{"a Chain of another certificate", mtls.FormatXFCC, envoy(leaf, envoyChain(other))},
 		{"a Chain whose leaf is not first", mtls.FormatXFCC, envoy(leaf, envoyChain(between[0], leaf))},
-		{"two in Cert", mtls.FormatXFCC, `Cert="` + join([]*minted{leaf, between[0]}, "", nginx) + `"`},
+		{"two in Cert", mtls.FormatXFCC, `Cert="` + join([]*authority{leaf, between[0]}, "", nginx) + `"`},
 		{"two Certs", mtls.FormatXFCC, envoy(leaf, `Cert="`+nginx(other.Raw)+`"`)},
 		{"two Certs in different case", mtls.FormatXFCC, envoy(leaf, `cert="`+nginx(other.Raw)+`"`)},
 		{"two Certs that are the same", mtls.FormatXFCC, envoy(leaf, `Cert="`+nginx(leaf.Raw)+`"`)},
@@ -314,7 +321,7 @@ func TestForwardedRefusesWhatIsInNoFormat(t *testing.T) {
 }
 
 func TestForwardedRefusesTheFormatsThatItIsNotToldToRead(t *testing.T) {
-	leaf := mint(t, nil, nil)
+	leaf := mint(t, nil)
 	written := map[mtls.Format][]string{
 		mtls.FormatClientCert: {item(leaf.Raw)}, mtls.FormatXFCC: {envoy(leaf)},
 		mtls.FormatPEM: {nginx(leaf.Raw), apache(leaf.Raw)}, mtls.FormatDER: {b64(leaf.Raw)},

@@ -55,7 +55,7 @@ var (
 // Whatever is accepted is a byte sequence and a list by the grammar, of the same bytes, in the only spelling that they have.
 func FuzzClientCert(f *testing.F) {
 	leaf, between, _ := mintChain(f, "spiffe://example.com/a", 2)
-	all := append([]*minted{leaf}, between...)
+	all := append([]*authority{leaf}, between...)
 	for _, chain := range []string{"", "::", join(between, ", ", item), join(all, ",", item), haproxyChain(all...), haproxyChain(between...), "x"} {
 		f.Add(item(leaf.Raw), chain)
 	}
@@ -136,7 +136,7 @@ func pemOracle(t *testing.T, text string) [][]byte {
 func FuzzDER(f *testing.F) {
 	leaf, between, _ := mintChain(f, "spiffe://example.com/a", 2)
 	for _, write := range []func([]byte) string{b64, func(der []byte) string { return url.QueryEscape(b64(der)) }, item, nginx} {
-		f.Add(join(append([]*minted{leaf}, between...), ",", write))
+		f.Add(join(append([]*authority{leaf}, between...), ",", write))
 		f.Add(write(leaf.Raw))
 	}
 	f.Add(b64(leaf.Raw) + ",")

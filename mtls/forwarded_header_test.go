@@ -8,12 +8,12 @@ import (
 )
 
 func TestForwardedRefusesAHeaderThatIsThereTwice(t *testing.T) {
-	leaf, other := mint(t, nil, nil), mint(t, nil, nil)
-	write := map[mtls.Format]func(*minted) string{
-		mtls.FormatClientCert: func(c *minted) string { return item(c.Raw) },
-		mtls.FormatXFCC:       func(c *minted) string { return envoy(c) },
-		mtls.FormatPEM:        func(c *minted) string { return nginx(c.Raw) },
-		mtls.FormatDER:        func(c *minted) string { return b64(c.Raw) },
+	leaf, other := mint(t, nil), mint(t, nil)
+	write := map[mtls.Format]func(*authority) string{
+		mtls.FormatClientCert: func(c *authority) string { return item(c.Raw) },
+		mtls.FormatXFCC:       func(c *authority) string { return envoy(c) },
+		mtls.FormatPEM:        func(c *authority) string { return nginx(c.Raw) },
+		mtls.FormatDER:        func(c *authority) string { return b64(c.Raw) },
 	}
 	for format, name := range leafHeader {
 		f, good, forged := reader(t, format), write[format](leaf), write[format](other)
@@ -76,25 +76,25 @@ func TestForwardedReadsTheConfiguredHeaders(t *testing.T) {
 
 func TestForwardedReadsNoMoreThanItSays(t *testing.T) {
 	leaf, between, _ := mintChain(t, "spiffe://example.com/a", 11)
-	all := append([]*minted{leaf}, between...)
+	all := append([]*authority{leaf}, between...)
 	for _, form := range []struct {
 		name   string
 		format mtls.Format
-		write  func(...*minted) map[string][]string
+		write  func(...*authority) map[string][]string
 	}{
-		{"RFC 9440", mtls.FormatClientCert, func(c ...*minted) map[string][]string {
+		{"RFC 9440", mtls.FormatClientCert, func(c ...*authority) map[string][]string {
 			return headers("Client-Cert", item(c[0].Raw), "Client-Cert-Chain", join(c[1:], ", ", item))
 		}},
-		{"HAProxy", mtls.FormatClientCert, func(c ...*minted) map[string][]string {
+		{"HAProxy", mtls.FormatClientCert, func(c ...*authority) map[string][]string {
 			return headers("Client-Cert", item(c[0].Raw), "Client-Cert-Chain", haproxyChain(c...))
 		}},
-		{"DER", mtls.FormatDER, func(c ...*minted) map[string][]string {
+		{"DER", mtls.FormatDER, func(c ...*authority) map[string][]string {
 			return headers("X-Forwarded-Tls-Client-Cert", join(c, ",", b64))
 		}},
-		{"PEM", mtls.FormatPEM, func(c ...*minted) map[string][]string {
+		{"PEM", mtls.FormatPEM, func(c ...*authority) map[string][]string {
 			return headers("X-Ssl-Client-Cert", join(c, "", nginx))
 		}},
-		{"XFCC", mtls.FormatXFCC, func(c ...*minted) map[string][]string {
+		{"XFCC", mtls.FormatXFCC, func(c ...*authority) map[string][]string {
 			return headers("X-Forwarded-Client-Cert", envoyChain(c...))
 		}},
 	} {

@@ -52,6 +52,9 @@ func (c *ForwardedConfig) proxyMistakes() error {
 		return errors.New("mtls: TrustedProxies or Proxy is required: anyone can write a header")
 	}
 	var errs []error
+	if c.Proxy != nil && c.Proxy.current() == nil {
+		errs = append(errs, errors.New("mtls: Proxy: a Verifier that New did not make"))
+	}
 	for i, r := range c.TrustedProxies {
 		complain := func(why string) { errs = append(errs, fmt.Errorf("mtls: TrustedProxies[%d]: %s %s", i, r, why)) }
 		switch {

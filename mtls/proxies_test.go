@@ -10,7 +10,7 @@ import (
 )
 
 func TestOnlyThoseInTheRangesMayForward(t *testing.T) {
-	leaf := mint(t, nil, nil)
+	leaf := mint(t, nil)
 	h := headers("X-Forwarded-Tls-Client-Cert", b64(leaf.Raw))
 	for _, row := range []struct {
 		name, peer string

@@ -13,7 +13,7 @@ func hops(tb testing.TB, n int) *mtls.Forwarded {
 }
 
 func TestTheElementThatCountsIsTheFirstTrustedProxys(t *testing.T) {
-	client, edge, inner, forged := mint(t, nil, nil), mint(t, nil, nil), mint(t, nil, nil), mint(t, nil, nil)
+	client, edge, inner, forged := mint(t, nil), mint(t, nil), mint(t, nil), mint(t, nil)
 	elements := func(list ...string) map[string][]string {
 		return headers("X-Forwarded-Client-Cert", strings.Join(list, ","))
 	}
@@ -21,7 +21,7 @@ func TestTheElementThatCountsIsTheFirstTrustedProxys(t *testing.T) {
 		name   string
 		hops   int
 		header map[string][]string
-		want   *minted
+		want   *authority
 	}{
 		{"one proxy that sets", 1, elements(envoy(client)), client},
 		{"no number is one", 0, elements(envoy(client)), client},
@@ -40,7 +40,7 @@ func TestTheElementThatCountsIsTheFirstTrustedProxys(t *testing.T) {
 }
 
 func TestWithFewerElementsThanHopsThereIsNoCertificate(t *testing.T) {
-	edge := mint(t, nil, nil)
+	edge := mint(t, nil)
 	requireNone(t, hops(t, 2), headers("X-Forwarded-Client-Cert", envoy(edge)))
 	requireNone(t, hops(t, 3), headers("X-Forwarded-Client-Cert", envoy(edge)+","+envoy(edge)))
 }
@@ -48,7 +48,7 @@ func TestWithFewerElementsThanHopsThereIsNoCertificate(t *testing.T) {
 // Envoy writes the URI and DNS names of a certificate as they are. Whoever can get a certificate, or need not get one because the
 // proxy does not verify, can have a name like these.
 func TestANameCannotPassForAnElement(t *testing.T) {
-	client, edge, victim := mint(t, nil, nil), mint(t, nil, nil), mint(t, nil, nil)
+	client, edge, victim := mint(t, nil), mint(t, nil), mint(t, nil)
 	for _, row := range []struct {
 		name, value string
 		hops        int
