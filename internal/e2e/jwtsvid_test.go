@@ -41,7 +41,7 @@ func keySources(t *testing.T, d trustDomain) map[string]token.KeySource {
 	followed, err := jwks.New(endpoint.URL, &jwks.Options{InsecureAllowHTTP: true})
 	require.NoError(t, err)
 	all := map[string]token.KeySource{"the bundle": static, "the bundle's endpoint": followed}
-	if _, real := d.(*spire); real {
+	if _, isSPIRE := d.(*spire); isSPIRE {
 		discovered, err := jwks.NewFromIssuer(d.issuer(), &jwks.Options{InsecureAllowHTTP: true})
 		require.NoError(t, err)
 		all["OIDC discovery"] = discovered
@@ -50,51 +50,57 @@ func keySources(t *testing.T, d trustDomain) map[string]token.KeySource {
 }
 
 func TestAJWTSVIDIsItsWorkload(t *testing.T) {
-	inTrustDomains(t, func(t *testing.T, own, other trustDomain) {
-		for from, keys := range keySources(t, own) {
-			t.Run("keys from "+from, func(t *testing.T) {
-				s := startService(t, middleware.JWT(jwtSVIDs(t, own, keys)))
-				good := own.jwtSVID(workloadPath, svidAudience)
-				forger := newDrawnDomain(t, own.name())
-				forger.iss, forger.kid = own.issuer(), headerOf(t, good).Kid
-				res, err := s.send(http.MethodGet, "/whoami", good)
-				require.NoError(t, err)
-				require.Equal(t, identity{Subject: "spiffe://" + own.name() + workloadPath, Issuer: own.issuer()}, res.identity(t), "no client, no scopes")
-
-				res, err = s.send(http.MethodGet, "/orders/1", good)
-				require.NoError(t, err)
-				require.Equal(t, http.StatusForbidden, res.status, "it grants nothing")
-				require.Equal(t, []string{`Bearer error="insufficient_scope", scope="orders:read"`}, res.challenges)
-				for name, bad := range map[string]string{
-					"for another service":                     own.jwtSVID(workloadPath, "https://other.example.com/"),
-					"of another trust domain":                 other.jwtSVID(workloadPath, svidAudience),
-					"that is right but for the key":           forger.jwtSVID(workloadPath, svidAudience),
-					"with another subject, and its signature": withSubject(t, good, "spiffe://"+own.name()+"/ns/prod/sa/admin"),
-				} {
-					res, err = s.send(http.MethodGet, "/whoami", bad)
+	for name, start := range trustDomains() {
+		t.Run(name, func(t *testing.T) {
+			own, other := start(t, "example.test"), start(t, "other.test")
+			for from, keys := range keySources(t, own) {
+				t.Run("keys from "+from, func(t *testing.T) {
+					s := startService(t, middleware.JWT(jwtSVIDs(t, own, keys)))
+					good := own.jwtSVID(workloadPath, svidAudience)
+					forger := newDrawnDomain(t, own.name())
+					forger.iss, forger.kid = own.issuer(), headerOf(t, good).Kid
+					res, err := s.send(http.MethodGet, "/whoami", good)
 					require.NoError(t, err)
-					require.Equal(t, http.StatusUnauthorized, res.status, "a JWT-SVID %s: %s", name, res)
-					require.Equal(t, invalidToken, res.challenges)
-				}
-			})
-		}
-	})
+					require.Equal(t, identity{Subject: "spiffe://" + own.name() + workloadPath, Issuer: own.issuer()}, res.identity(t), "no client, no scopes")
+
+					res, err = s.send(http.MethodGet, "/orders/1", good)
+					require.NoError(t, err)
+					require.Equal(t, http.StatusForbidden, res.status, "it grants nothing")
+					require.Equal(t, []string{`Bearer error="insufficient_scope", scope="orders:read"`}, res.challenges)
+					for name, bad := range map[string]string{
+						"for another service":                     own.jwtSVID(workloadPath, "https://other.example.com/"),
+						"of another trust domain":                 other.jwtSVID(workloadPath, svidAudience),
+						"that is right but for the key":           forger.jwtSVID(workloadPath, svidAudience),
+						"with another subject, and its signature": withSubject(t, good, "spiffe://"+own.name()+"/ns/prod/sa/admin"),
+					} {
+						res, err = s.send(http.MethodGet, "/whoami", bad)
+						require.NoError(t, err)
+						require.Equal(t, http.StatusUnauthorized, res.status, "a JWT-SVID %s: %s", name, res)
+						require.Equal(t, invalidToken, res.challenges)
+					}
+				})
+			}
+		})
+	}
 }
 
 // A bundle holds keys of X.509 authorities as well, without kid and alg: they must not be taken for keys of JWT-SVIDs.
 func TestOfABundleOnlyTheKeysOfJWTSVIDsAreTaken(t *testing.T) {
-	inTrustDomains(t, func(t *testing.T, own, _ trustDomain) {
-		var document struct{ Keys []struct{ Use, Kid string } }
-		require.NoError(t, json.Unmarshal(own.bundle(asDocument), &document))
-		require.Len(t, document.Keys, 2)
-		keys, err := jwks.Parse(own.bundle(asDocument))
-		require.NoError(t, err)
-		for _, key := range document.Keys {
-			found, err := keys.PublicKeys(t.Context(), key.Kid, "ES256")
+	for name, start := range trustDomains() {
+		t.Run(name, func(t *testing.T) {
+			own := start(t, "example.test")
+			var document struct{ Keys []struct{ Use, Kid string } }
+			require.NoError(t, json.Unmarshal(own.bundle(asDocument), &document))
+			require.Len(t, document.Keys, 2)
+			keys, err := jwks.Parse(own.bundle(asDocument))
 			require.NoError(t, err)
-			require.Len(t, found, 1, "%+v", key) // without a kid: the keys that fit
-		}
-	})
+			for _, key := range document.Keys {
+				found, err := keys.PublicKeys(t.Context(), key.Kid, "ES256")
+				require.NoError(t, err)
+				require.Len(t, found, 1, "%+v", key) // without a kid: the keys that fit
+			}
+		})
+	}
 }
 
 // withSubject changes a token's subject and keeps its signature.

@@ -91,7 +91,11 @@ func selfSigned(t *testing.T, name string) tls.Certificate {
 	return (&authority{t: t}).forClient(name)
 }
 
-// serverFiles writes what a server on 127.0.0.1 needs, and returns where: server.pem, server.key, both.pem with the two, and ca.pem.
+// proxyName is what a proxy's own certificate says to the service behind it.
+const proxyName = "proxy.example.com"
+
+// serverFiles writes what a server on 127.0.0.1 needs, and returns where: server.pem, server.key, both.pem with the two, ca.pem, and
+// proxy.pem and proxy.key, by which it is a client itself.
 func (a *authority) serverFiles() string {
 	a.t.Helper()
 	dir := a.t.TempDir()
@@ -99,8 +103,10 @@ func (a *authority) serverFiles() string {
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}))
+	own, ownKey := pemOf(a.t, a.forClient(proxyName))
 	for name, content := range map[string][]byte{
 		"server.pem": certificate, "server.key": key, "both.pem": slices.Concat(certificate, key), "ca.pem": certificatePEM(a.own.Leaf),
+		"proxy.pem": own, "proxy.key": ownKey,
 	} {
 		require.NoError(a.t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}

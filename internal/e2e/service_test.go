@@ -54,7 +54,7 @@ func newService(t *testing.T, a middleware.Authenticator, o *middleware.Options)
 	guarded := guard.Routes(routes)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.reached.Add(1)
 		id, _ := middleware.IdentityFrom(r.Context())
-		_ = json.NewEncoder(w).Encode(identity{id.Subject, id.ClientID, id.Issuer, id.Scopes.String()})
+		_ = json.NewEncoder(w).Encode(identity{id.Subject, id.ClientID, id.Issuer, id.Scopes.String(), id.Peer.Name(), string(id.Peer.Kind())})
 	}))
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header.Clone()
@@ -65,7 +65,7 @@ func newService(t *testing.T, a middleware.Authenticator, o *middleware.Options)
 }
 
 // An identity is whom a service took its client for.
-type identity struct{ Subject, Client, Issuer, Scopes string }
+type identity struct{ Subject, Client, Issuer, Scopes, Peer, PeerKind string }
 
 // identity is what the service says about the client of an exchange that reached it.
 func (r response) identity(t *testing.T) (id identity) {

@@ -33,7 +33,7 @@ type spire struct {
 
 func startSPIRE(t *testing.T, domain string) *spire {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "spire-") // t.TempDir makes names that are too long for a socket
+	dir, err := os.MkdirTemp("", "spire-") //nolint:usetesting // t.TempDir makes names that are too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	s := &spire{t: t, bin: spireBinaries(t), dir: dir, domain: domain, port: ownPort(t)}

@@ -34,16 +34,15 @@ const (
 	asPEM      = "pem"
 )
 
-// inTrustDomains runs f with a trust domain that looks like SPIRE's, and in the full form of the tests with SPIRE's as well.
-func inTrustDomains(t *testing.T, f func(t *testing.T, own, other trustDomain)) {
-	t.Helper()
-	t.Run("as SPIRE makes it", func(t *testing.T) {
-		f(t, newDrawnDomain(t, "example.test"), newDrawnDomain(t, "other.test"))
-	})
-	if os.Getenv("E2E_FULL") == "" {
-		return
+// trustDomains start one that looks like SPIRE's, and in the full form of the tests SPIRE's as well.
+func trustDomains() map[string]func(t *testing.T, name string) trustDomain {
+	all := map[string]func(*testing.T, string) trustDomain{
+		"drawn after SPIRE's": func(t *testing.T, name string) trustDomain { t.Helper(); return newDrawnDomain(t, name) },
 	}
-	t.Run("SPIRE", func(t *testing.T) { f(t, startSPIRE(t, "example.test"), startSPIRE(t, "other.test")) })
+	if os.Getenv("E2E_FULL") == "1" {
+		all["SPIRE's"] = func(t *testing.T, name string) trustDomain { t.Helper(); return startSPIRE(t, name) }
+	}
+	return all
 }
 
 // A drawnDomain is drawn after what SPIRE 1.13 makes.
