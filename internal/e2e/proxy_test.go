@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -146,4 +147,29 @@ func (p *proxy) ask(path, token string, certificate tls.Certificate, edits ...fu
 	c := p.ca.client(certificate)
 	defer c.CloseIdleConnections()
 	return sendBy(c, http.MethodGet, p.url+path, token, edits...)
+}
+
+// The tests of a proxy are started as a process of its own, and killed.
+func TestAProxyEndsWithTheTestsEvenIfTheyAreKilled(t *testing.T) {
+	const child = "E2E_PROXY_OF_A_CHILD"
+	if name := os.Getenv(child); name != "" {
+		p := startProxy(t, proxyNamed(t, name), newAuthority(t), "http://127.0.0.1:9")
+		t.Log("listens at " + p.url)
+		<-t.Context().Done()
+	}
+	for _, kind := range proxyKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], "-test.v", "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
+			cmd.Env = append(os.Environ(), child+"="+kind.name, "TMPDIR="+t.TempDir())
+			p := start(t, cmd)
+			address := strings.TrimPrefix(p.waitForLog(regexp.MustCompile(`listens at (https://\S+)`))[1], "https://")
+			listens := func() bool {
+				conn, err := net.Dial("tcp", address)
+				return err == nil && conn.Close() == nil
+			}
+			require.True(t, listens())
+			p.kill()
+			within(t, startLimit, "end of the proxy", func() bool { return !listens() })
+		})
+	}
 }

@@ -29,6 +29,7 @@ type spire struct {
 	bin, dir       string
 	domain         string
 	port, provider string
+	authorities    []string // X.509, by their ids
 }
 
 func startSPIRE(t *testing.T, domain string) *spire {
@@ -41,6 +42,7 @@ func startSPIRE(t *testing.T, domain string) *spire {
 	}
 	s.start("spire-server", "server.conf", "run", "-config")
 	within(t, startLimit, "SPIRE server that is ready", func() bool { return s.try("spire-server", "healthcheck") == nil })
+	s.remember("active", "x509", "show")
 	id := "spiffe://" + domain
 	printed := strings.Fields(string(s.ask("spire-server", "token", "generate", "-spiffeID", id+"/agent")))
 	require.Len(t, printed, 2)
@@ -144,4 +146,31 @@ func (s *spire) jwtSVID(path, audience string) string {
 func (s *spire) bundle(form string) []byte {
 	s.t.Helper()
 	return s.ask("spire-server", "bundle", "show", "-format", form)
+}
+
+func (s *spire) rotate(step rotation) {
+	s.t.Helper()
+	first, last := s.authorities[0], s.authorities[len(s.authorities)-1]
+	switch step {
+	case announce:
+		s.remember("prepared_authority", "x509", string(step))
+	case switchTo:
+		s.ask("spire-server", "localauthority", "x509", string(step), "-authorityID", last)
+	case drop:
+		s.ask("spire-server", "localauthority", "x509", "taint", "-authorityID", first)
+		s.ask("spire-server", "localauthority", "x509", string(step), "-authorityID", first)
+		s.authorities = s.authorities[1:]
+	}
+}
+
+// remember asks the server about an authority and keeps its id, which is in the member of the answer.
+func (s *spire) remember(member string, args ...string) {
+	s.t.Helper()
+	var answer map[string]struct {
+		ID string `json:"authority_id"`
+	}
+	out := s.ask("spire-server", append(append([]string{"localauthority"}, args...), "-output", "json")...)
+	require.NoError(s.t, json.Unmarshal(out, &answer), "%s", out)
+	require.NotEmpty(s.t, answer[member].ID, "%s", out)
+	s.authorities = append(s.authorities, answer[member].ID)
 }

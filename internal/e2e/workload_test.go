@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +28,17 @@ type trustDomain interface {
 	issuer() string
 	// bundle is what others need to verify both, as a SPIFFE bundle document, or the X.509 part of it in PEM.
 	bundle(form string) []byte
+	// rotate takes a step of a change of the X.509 authority: the bundle has a new one too, SVIDs come from it, the old one is gone.
+	rotate(step rotation)
 }
+
+type rotation string
+
+const (
+	announce rotation = "prepare"
+	switchTo rotation = "activate"
+	drop     rotation = "revoke"
+)
 
 const (
 	asDocument = "spiffe"
@@ -47,8 +58,11 @@ func trustDomains() map[string]func(t *testing.T, name string) trustDomain {
 
 // A drawnDomain is drawn after what SPIRE 1.13 makes.
 type drawnDomain struct {
-	*authority
+	*authority // whose SVIDs are signed
+
 	domain   string
+	trusted  []*x509.Certificate
+	next     tls.Certificate
 	iss, kid string
 	jwtKey   *ecdsa.PrivateKey
 }
@@ -59,11 +73,25 @@ func newDrawnDomain(t *testing.T, name string) *drawnDomain {
 		authority: &authority{t: t}, domain: name,
 		iss: "https://oidc." + name, kid: rand.Text(), jwtKey: newKey(t, "ES256").(*ecdsa.PrivateKey),
 	}
-	d.own = d.issue(x509.Certificate{
-		Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIFFE"}}, URIs: []*url.URL{{Scheme: "spiffe", Host: name}},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	})
+	d.rotate(announce)
+	d.rotate(switchTo)
 	return d
+}
+
+func (d *drawnDomain) rotate(step rotation) {
+	switch step {
+	case announce:
+		d.next = (&authority{t: d.t}).issue(x509.Certificate{
+			Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIFFE"}, SerialNumber: strconv.FormatInt(time.Now().UnixNano(), 10)},
+			URIs:    []*url.URL{{Scheme: "spiffe", Host: d.domain}},
+			IsCA:    true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		})
+		d.trusted = append(d.trusted, d.next.Leaf)
+	case switchTo:
+		d.own = d.next
+	case drop:
+		d.trusted = d.trusted[1:]
+	}
 }
 
 func (d *drawnDomain) name() string   { return d.domain }
@@ -99,16 +127,16 @@ func (d *drawnDomain) jwtSVID(path, audience string) string {
 
 func (d *drawnDomain) bundle(form string) []byte {
 	d.t.Helper()
-	if form == asPEM {
-		return certificatePEM(d.own.Leaf)
+	keys := []jose.JSONWebKey{{Key: d.jwtKey.Public(), Use: "jwt-svid", KeyID: d.kid}}
+	var text []byte
+	for _, c := range d.trusted {
+		text = append(text, certificatePEM(c)...)
+		keys = append(keys, jose.JSONWebKey{Key: c.PublicKey, Use: "x509-svid", Certificates: []*x509.Certificate{c}})
 	}
-	document, err := json.Marshal(members{
-		"keys": []jose.JSONWebKey{
-			{Key: d.own.Leaf.PublicKey, Use: "x509-svid", Certificates: []*x509.Certificate{d.own.Leaf}},
-			{Key: d.jwtKey.Public(), Use: "jwt-svid", KeyID: d.kid},
-		},
-		"spiffe_sequence": 1, "spiffe_refresh_hint": 300,
-	})
+	if form == asPEM {
+		return text
+	}
+	document, err := json.Marshal(members{"keys": keys, "spiffe_sequence": 1, "spiffe_refresh_hint": 300})
 	require.NoError(d.t, err)
 	return document
 }

@@ -1,11 +1,14 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -98,4 +101,58 @@ func TestAnX509SVIDIsItsWorkloadBehindAProxy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The clients keep their connections: what was good when they were opened is judged again with each request.
+func TestANewBundleIsFollowedWithoutARestart(t *testing.T) {
+	const newcomer = "/ns/prod/sa/web" // SPIRE's server itself makes its SVIDs, from the authority of the moment
+	for name, start := range trustDomains() {
+		t.Run(name, func(t *testing.T) {
+			ca, own := newAuthority(t), start(t, "example.test")
+			file := filepath.Join(t.TempDir(), "bundle")
+			publish := func() { require.NoError(t, os.WriteFile(file, own.bundle(asDocument), 0o600)) }
+			publish()
+			v, files := followingWorkloads(t, own.name(), file)
+			s := startTLSService(t, ca, asking(v), middleware.ClientCert(v))
+			ctx, stop := context.WithCancel(t.Context())
+			var watch sync.WaitGroup
+			watch.Go(func() { _ = v.Watch(ctx, files, time.Second) })
+			defer watch.Wait()
+			defer stop()
+
+			ask := func(svid tls.Certificate) func() int {
+				c := ca.client(svid)
+				t.Cleanup(c.CloseIdleConnections)
+				return func() int {
+					res, err := sendBy(c, http.MethodGet, s.url+"/whoami", "")
+					require.NoError(t, err)
+					return res.status
+				}
+			}
+			before := ask(own.x509SVID(newcomer))
+			require.Equal(t, http.StatusOK, before())
+			own.rotate(announce)
+			own.rotate(switchTo)
+			after := ask(own.x509SVID(newcomer))
+			require.Equal(t, http.StatusUnauthorized, after(), "nobody has said so yet")
+			publish()
+			within(t, startLimit, "new authority that is trusted", func() bool { return after() == http.StatusOK })
+			require.Equal(t, http.StatusOK, before())
+			own.rotate(drop)
+			publish()
+			within(t, startLimit, "old authority that is trusted no more", func() bool { return before() == http.StatusUnauthorized })
+			require.Equal(t, http.StatusOK, after())
+		})
+	}
+}
+
+// followingWorkloads admits every workload of the trust domain whose bundle is in the file.
+func followingWorkloads(t *testing.T, domain, file string) (*mtls.Verifier, mtls.Files) {
+	t.Helper()
+	files := mtls.Files{Bundles: map[string]string{domain: file}}
+	trust, err := files.Read()
+	require.NoError(t, err)
+	v, err := mtls.New(mtls.Config{Trust: trust, Allow: mtls.SPIFFE(domain)}, nil)
+	require.NoError(t, err)
+	return v, files
 }
