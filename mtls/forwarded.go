@@ -62,7 +62,7 @@ type ForwardedConfig struct {
 	// element that counts is that many from the right.
 	//
 	// One Envoy with SANITIZE_SET or APPEND_FORWARD is 1. Behind a first with either of them, each further one with
-	// APPEND_FORWARD adds 1; one with SANITIZE_SET leaves a single element, about the proxy before it. With fewer elements the first
+	// APPEND_FORWARD adds 1 and one with FORWARD_ONLY none; one with SANITIZE_SET leaves a single element, about the proxy before it. With fewer elements the first
 	// proxy has seen no certificate. Every proxy but the first must itself take requests from none but the one before, since
 	// what comes to it from elsewhere is written by whoever sends it.
 	//

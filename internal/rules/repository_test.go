@@ -132,7 +132,7 @@ var budget = []struct {
 	max  int
 }{
 	{[]string{"jwks", "token", "scope", "introspect", "middleware"}, 130},
-	{[]string{"mtls"}, 42},
+	{[]string{"mtls"}, 43},
 	{[]string{"middleware/forward"}, 12},
 }
 
