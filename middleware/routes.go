@@ -128,10 +128,10 @@ func (rule *Rule) mistakes() []error {
 
 // mistakeInPeers says what is wrong with a rule for certificates.
 func mistakeInPeers(peers mtls.Rule) error {
-	if own, ok := peers.(interface{ Err() error }); ok && !isNil(peers) {
-		return own.Err()
+	if isNil(peers) {
+		return errors.New("the rule is nil")
 	}
-	return mistakeOf("mtls", "rule", peers)
+	return peers.Err()
 }
 
 // each takes joined errors apart, so that every line of a report can say what it is about.

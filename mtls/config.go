@@ -63,7 +63,7 @@ func New(c Config, opts *Options) (*Verifier, error) {
 	if c.Allow == nil {
 		mistake = errors.New("mtls: Config.Allow is nil: no certificate would be admitted")
 	} else {
-		mistake = c.Allow.mistake()
+		mistake = c.Allow.Err()
 	}
 	t, err := compile(c.Trust.parts(), c.Allow, nil)
 	if err = errors.Join(mistake, err); err != nil {

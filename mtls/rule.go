@@ -16,8 +16,8 @@ type Rule interface {
 
 	// name returns the name by which the rule admits a certificate with these names.
 	name(n *names) (name string, kind Kind, ok bool)
-	// mistake says what is wrong with the rule itself.
-	mistake() error
+	// Err says what is wrong with the rule itself, and is nil for one that is well formed.
+	Err() error
 	// single calls visit for each rule that AnyOf joins, or for the rule itself.
 	single(visit func(kind Kind, trustDomain, text string))
 }
@@ -95,7 +95,7 @@ func (r exactRule) name(n *names) (string, Kind, bool) {
 	return r.want, r.kind, true
 }
 
-func (r exactRule) mistake() error {
+func (r exactRule) Err() error {
 	if r.err == nil {
 		return nil
 	}
@@ -153,7 +153,7 @@ func (r spiffeRule) name(n *names) (string, Kind, bool) {
 	return n.spiffe.id, KindSPIFFE, true
 }
 
-func (r spiffeRule) mistake() error {
+func (r spiffeRule) Err() error {
 	if r.err == nil {
 		return nil
 	}
@@ -190,13 +190,13 @@ func (r anyOf) name(n *names) (string, Kind, bool) {
 	return "", "", false
 }
 
-func (r anyOf) mistake() (err error) {
+func (r anyOf) Err() (err error) {
 	for i, one := range r {
 		if one == nil {
 			err = errors.Join(err, fmt.Errorf("mtls: AnyOf: rule %d is nil", i))
 			continue
 		}
-		err = errors.Join(err, one.mistake())
+		err = errors.Join(err, one.Err())
 	}
 	return err
 }

@@ -34,7 +34,6 @@ var importTable = []struct {
 	{"mtls", []string{"internal/strictjson"}, []string{"net/http", jose, "token", "jwks", "middleware"}},
 	{"internal/jws", []string{jose, jose + "/", "internal/strictjson"}, []string{"net/http"}},
 	{"internal/strictjson", nil, []string{"net/http"}},
-	{"mtls", nil, []string{"net/http", jose}},
 	{"middleware", []string{"scope", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
