@@ -100,6 +100,12 @@ func thumbprint(c tls.Certificate) string {
 func startTLSService(t *testing.T, ca *authority, config func(base *tls.Config) *tls.Config, a middleware.Authenticator) *service {
 	t.Helper()
 	s := newService(t, a, nil)
+	s.startTLS(t, ca, config)
+	return s
+}
+
+func (s *service) startTLS(t *testing.T, ca *authority, config func(base *tls.Config) *tls.Config) {
+	t.Helper()
 	dir := ca.serverFiles()
 	own, err := tls.LoadX509KeyPair(dir+"/server.pem", dir+"/server.key")
 	require.NoError(t, err)
@@ -110,7 +116,6 @@ func startTLSService(t *testing.T, ca *authority, config func(base *tls.Config) 
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.url = server.URL
-	return s
 }
 
 // asking takes any certificate: what a token is bound to need not be one that somebody vouches for.
@@ -272,5 +277,82 @@ func (p *proxy) requireBound(t *testing.T, s *service, c boundClient, token stri
 		res, err = sendBy(clientAt(t, p.stranger()), http.MethodGet, s.url+"/orders/1", token, same)
 		require.NoError(t, err)
 		requireStolen(t, res, s, reached)
+	}
+}
+
+func TestRequireCertBehindAProxyTakesBothOfTheSameClient(t *testing.T) {
+	ca, rs := newAuthority(t), newResourceServer()
+	clients := boundClients(t, ca)
+	byAuthority, byItself := clients[0], clients[1]
+	i := startBinder(t, ca, clients, rs)
+	bound, self := i.boundToken(ca, byAuthority, "ES256"), i.boundToken(ca, byItself, "ES256")
+	for _, kind := range proxyKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			f := newForwarded(t, admitting(t, ca), kind.trusted())
+			s := startService(t, middleware.RequireCert(middleware.ForwardedCert(f), middleware.JWT(i.jwtsOf("ES256"))))
+			p := startProxy(t, kind, ca, s.url)
+			res, err := p.ask("/orders/1", bound, byAuthority.certificate)
+			require.NoError(t, err)
+			id, same := res.identity(t), s.copied(t)
+			require.Equal(t, byAuthority.id, id.Client)
+			require.Equal(t, ordersName, id.Peer)
+			reached := s.reached.Load()
+			for _, row := range []struct {
+				token       string
+				certificate tls.Certificate
+			}{
+				{token: bound},
+				{certificate: byAuthority.certificate},
+				{token: bound, certificate: ca.forClient(ordersName)},
+				{token: self, certificate: byItself.certificate},
+				{token: self, certificate: byAuthority.certificate},
+				{token: i.token("ES256"), certificate: byAuthority.certificate},
+			} {
+				res, err = p.ask("/orders/1", row.token, row.certificate)
+				require.NoError(t, err)
+				requireStolen(t, res, s, reached)
+			}
+			res, err = sendBy(clientAt(t, kind.stranger()), http.MethodGet, s.url+"/orders/1", "", same)
+			require.NoError(t, err)
+			requireStolen(t, res, s, reached)
+		})
+	}
+}
+
+// The proxy is a client of the issuer as well: what is bound to its own certificate is not for its clients. They may also come without
+// the proxy, and then their own handshake counts.
+func TestAProxysOwnCertificateIsNoProofForItsClients(t *testing.T) {
+	ca, rs := newAuthority(t), newResourceServer()
+	clients := boundClients(t, ca)
+	owner := clients[1]
+	i := startBinder(t, ca, clients, rs)
+	kind := proxyNamed(t, "nginx")
+	kind.source = "127.0.0.1"
+	forwarded := kind.forwards
+	forwarded.Proxy = admittingProxy(t, ca)
+	s := newService(t, middleware.JWT(i.jwtsOf("ES256")), &middleware.Options{Forwarded: newForwarded(t, nil, forwarded)})
+	s.startTLS(t, ca, asking(forwarded.Proxy))
+	p := startProxy(t, kind, ca, s.url)
+	theProxys := clients[2]
+	theProxys.certificate = p.own
+
+	token := i.boundToken(ca, owner, "ES256")
+	res, err := p.ask("/orders/1", token, owner.certificate)
+	require.NoError(t, err)
+	require.Equal(t, owner.id, res.identity(t).Client)
+	same := s.copied(t)
+	require.Equal(t, owner.id, s.ask(t, ca, owner.certificate, token).identity(t).Client, "without the proxy")
+	own := i.boundToken(ca, theProxys, "ES256")
+	reached := s.reached.Load()
+	for _, certificate := range []tls.Certificate{{}, owner.certificate, ca.forClient(proxyName)} {
+		res, err = p.ask("/orders/1", own, certificate)
+		require.NoError(t, err)
+		requireStolen(t, res, s, reached)
+	}
+	for _, thief := range []tls.Certificate{{}, ca.forClient(ordersName), selfSigned(t, proxyName)} {
+		res, err = p.ask("/orders/1", token, thief, same)
+		require.NoError(t, err)
+		requireStolen(t, res, s, reached)
+		requireStolen(t, s.ask(t, ca, thief, token, same), s, reached)
 	}
 }

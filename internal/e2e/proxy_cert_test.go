@@ -19,10 +19,18 @@ const ordersName = "orders.example.com" // the workload that the services here a
 // admitting verifies certificates in which ca vouches for ordersName.
 func admitting(t *testing.T, ca *authority) *mtls.Verifier {
 	t.Helper()
-	v, err := mtls.New(mtls.Config{
-		Trust: mtls.Trust{Roots: []*x509.Certificate{ca.own.Leaf}},
-		Allow: mtls.DNS(ordersName),
-	}, nil)
+	return admittingNames(t, ca, mtls.DNS(ordersName))
+}
+
+// admittingProxy verifies certificates in which ca vouches for proxyName.
+func admittingProxy(t *testing.T, ca *authority) *mtls.Verifier {
+	t.Helper()
+	return admittingNames(t, ca, mtls.DNS(proxyName))
+}
+
+func admittingNames(t *testing.T, ca *authority, allowed mtls.Rule) *mtls.Verifier {
+	t.Helper()
+	v, err := mtls.New(mtls.Config{Trust: mtls.Trust{Roots: []*x509.Certificate{ca.own.Leaf}}, Allow: allowed}, nil)
 	require.NoError(t, err)
 	return v
 }
@@ -111,11 +119,7 @@ func TestForgedHeadersDoNotChangeTheIdentityOfAGoodCertificate(t *testing.T) {
 	for _, kind := range proxyKinds {
 		t.Run(kind.name, func(t *testing.T) {
 			ca := newAuthority(t)
-			v, err := mtls.New(mtls.Config{
-				Trust: mtls.Trust{Roots: []*x509.Certificate{ca.own.Leaf}},
-				Allow: mtls.AnyOf(mtls.DNS(ordersName), mtls.DNS("victim.example.com")),
-			}, nil)
-			require.NoError(t, err)
+			v := admittingNames(t, ca, mtls.AnyOf(mtls.DNS(ordersName), mtls.DNS("victim.example.com")))
 			s := startService(t, middleware.ForwardedCert(newForwarded(t, v, kind.trusted())))
 			p := startProxy(t, kind, ca, s.url)
 			good, victim := ca.forClient(ordersName), ca.forClient("victim.example.com")
@@ -179,12 +183,7 @@ func TestWhoComesPastTheProxyIsNobodyWhateverItSays(t *testing.T) {
 // Everybody here talks to the service from the same address; its other clients have certificates of the same authority.
 func TestAProxyThatIsKnownByItsOwnCertificateSpeaksForItsClientsAlone(t *testing.T) {
 	ca := newAuthority(t)
-	own, err := mtls.New(mtls.Config{
-		Trust: mtls.Trust{Roots: []*x509.Certificate{ca.own.Leaf}},
-		Allow: mtls.DNS(proxyName),
-	}, nil)
-	require.NoError(t, err)
-	v := admitting(t, ca)
+	own, v := admittingProxy(t, ca), admitting(t, ca)
 	kind := proxyNamed(t, "nginx")
 	kind.source = "127.0.0.1"
 	forwarded := kind.forwards

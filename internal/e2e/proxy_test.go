@@ -88,6 +88,7 @@ type proxy struct {
 	*process
 	proxyKind
 	ca  *authority // that its clients trust
+	own tls.Certificate
 	url string
 }
 
@@ -95,7 +96,7 @@ type proxy struct {
 // certificate of its own to a service with TLS.
 func startProxy(t *testing.T, kind proxyKind, ca *authority, url string) *proxy {
 	t.Helper()
-	dir, port := t.TempDir(), ownPort(t)
+	dir, pki, port := t.TempDir(), ca.serverFiles(), ownPort(t)
 	address := net.JoinHostPort("127.0.0.1", port)
 	file := filepath.Join(dir, kind.config)
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -103,14 +104,16 @@ func startProxy(t *testing.T, kind proxyKind, ca *authority, url string) *proxy 
 	config, err := template.ParseFS(proxyConfigs, "proxies/"+kind.config)
 	require.NoError(t, err)
 	require.NoError(t, config.Execute(out, members{
-		"Dir": dir, "PKI": ca.serverFiles(), "Listen": address, "Port": port, "Source": kind.source, "Upstream": url, "UpstreamAddress": strings.TrimPrefix(url, "http://"),
+		"Dir": dir, "PKI": pki, "Listen": address, "Port": port, "Source": kind.source, "Upstream": url, "UpstreamAddress": strings.TrimPrefix(url, "http://"),
 		"TLS": strings.HasPrefix(url, "https:"),
 	}))
 	require.NoError(t, out.Close())
 
 	cmd := exec.Command(programPath(kind.run[0]), append(kind.run[1:], file)...)
 	cmd.Env = append(os.Environ(), "HOME="+dir) // where Caddy would keep what it need not keep
-	p := &proxy{process: start(t, cmd), proxyKind: kind, ca: ca, url: "https://localhost:" + port}
+	own, err := tls.LoadX509KeyPair(filepath.Join(pki, "proxy.pem"), filepath.Join(pki, "proxy.key"))
+	require.NoError(t, err)
+	p := &proxy{process: start(t, cmd), proxyKind: kind, ca: ca, own: own, url: "https://localhost:" + port}
 	p.guard()
 	within(t, startLimit, kind.name+" that listens", func() bool {
 		p.requireAlive()
