@@ -30,6 +30,7 @@ func BenchmarkVerify(b *testing.B) {
 	s := state(leaf, middle)
 	again := func(v *mtls.Verifier) func(*testing.B) {
 		return func(b *testing.B) {
+			b.Helper()
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := v.Verify(s); err != nil {

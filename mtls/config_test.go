@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,4 +139,32 @@ func TestSetTrust(t *testing.T) {
 
 	require.NoError(t, v.SetTrust(trusting(next)))
 	require.Equal(t, []string{"chain", "client.example.com"}, []string{verdict(v, old), verdict(v, young)}, "a remembered chain falls with its root")
+}
+
+func TestNoRequestFallsBetweenTwoTrusts(t *testing.T) {
+	root, next := newRoot(t, "root"), newRoot(t, "next")
+	leaf := root.issue(t)
+	trusts := []mtls.Trust{
+		{Roots: certificates(root), CRLs: []*x509.RevocationList{root.revoke(t, 1)}},
+		{Roots: certificates(next, root), CRLs: []*x509.RevocationList{root.revoke(t, 2)}},
+	}
+	v := newVerifier(t, trusts[0], mtls.DNS("client.example.com"))
+	var readers sync.WaitGroup
+	verdicts := make([]map[string]int, 4)
+	for i := range verdicts {
+		verdicts[i] = map[string]int{}
+		readers.Go(func() {
+			for range 200 {
+				verdicts[i][verdict(v, leaf)]++
+				_ = v.Status()
+			}
+		})
+	}
+	for i := range 50 {
+		require.NoError(t, v.SetTrust(trusts[i%2]))
+	}
+	readers.Wait()
+	for _, got := range verdicts {
+		require.Equal(t, map[string]int{"client.example.com": 200}, got)
+	}
 }

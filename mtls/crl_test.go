@@ -80,6 +80,7 @@ func TestAListThatIsNotTakenIsAMistake(t *testing.T) {
 		l.RevokedCertificateEntries = []x509.RevocationListEntry{e}
 		return root.sign(t, l)
 	}
+	pointed := func(value []byte) *x509.RevocationList { return root.sign(t, withPoint(listTemplate(1), value)) }
 	broken := root.revoke(t, 1)
 	broken.Signature = append([]byte{}, broken.Signature...)
 	broken.Signature[len(broken.Signature)-1] ^= 1
@@ -94,6 +95,11 @@ func TestAListThatIsNotTakenIsAMistake(t *testing.T) {
 		"a delta that is not critical":      {extended(false, 2, 5, 29, 27), root, "a delta"},
 		"of some certificates":              {extended(true, 2, 5, 29, 28), root, "does not cover all"},
 		"of some, not critical":             {extended(false, 2, 5, 29, 28), root, "does not cover all"},
+		"for users only":                    {pointed([]byte{0x30, 3, 0x81, 1, 0xff}), root, "does not cover all"},
+		"for some reasons of a point":       {pointed(append([]byte{0x30, 13}, append(point("u:a")[2:], 0x83, 2, 1, 6)...)), root, "does not cover all"},
+		"for a point that is relative":      {pointed([]byte{0x30, 4, 0xa0, 2, 0xa1, 0}), root, "does not cover all"},
+		"for a point that has no URI":       {pointed([]byte{0x30, 6, 0xa0, 4, 0xa0, 2, 0x82, 0}), root, "does not cover all"},
+		"for a point that is cut off":       {pointed([]byte{0x30, 6, 0xa0, 4, 0xa0, 2, 0x86, 1}), root, "does not cover all"},
 		"a critical unknown":                {extended(true, 1, 2, 3), root, "critical extension"},
 		"an entry taken back":               {entry(x509.RevocationListEntry{ReasonCode: 8}), root, "only a delta has"},
 		"an entry of another issuer":        {entry(x509.RevocationListEntry{ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: true, Value: []byte{0x30, 0}}}}), root, "critical extension"},
@@ -169,6 +175,29 @@ func TestAnOlderListDoesNotReplaceTheOneInUse(t *testing.T) {
 	require.Equal(t, "client.example.com", set(), "and so is to leave all out")
 }
 
+func TestAHeldListDoesNotOutlastWhatAnotherAuthorityOfItsNameSays(t *testing.T) {
+	root, namesake := newRoot(t, "root"), newRoot(t, "root")
+	leaf := root.issue(t)
+	trust := func(lists ...*x509.RevocationList) mtls.Trust {
+		return mtls.Trust{Roots: certificates(root, namesake), CRLs: lists}
+	}
+	v := newVerifier(t, trust(root.revoke(t, 1)), mtls.DNS("client.example.com"))
+	require.Equal(t, "client.example.com", verdict(v, leaf))
+	require.NoError(t, v.SetTrust(trust(namesake.revoke(t, 2))))
+	require.Equal(t, "undecided", verdict(v, leaf))
+	require.Len(t, v.Status().Lists, 1)
+}
+
+func TestOfTwoListsOfOneMomentTheHigherNumberIsTheNewer(t *testing.T) {
+	root := newRoot(t, "root")
+	leaf := root.issue(t)
+	low, high := listTemplate(1), listTemplate(1, leaf)
+	high.Number = big.NewInt(2)
+	for _, lists := range [][]*x509.RevocationList{{root.sign(t, low), root.sign(t, high)}, {root.sign(t, high), root.sign(t, low)}} {
+		require.Equal(t, "revoked", verdict(newVerifier(t, mtls.Trust{Roots: certificates(root), CRLs: lists}, mtls.DNS("client.example.com")), leaf))
+	}
+}
+
 func TestOneGoodPathIsEnoughAndOneUndecidedPathLeavesItOpen(t *testing.T) {
 	root, next := newRoot(t, "root"), newRoot(t, "next")
 	key := newKey(t)
@@ -231,4 +260,39 @@ func deltaOf(t *testing.T, root *authority) *x509.RevocationList {
 	l := listTemplate(3)
 	l.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
 	return root.sign(t, l)
+}
+
+// point is an issuing distribution point of one URI.
+func point(uri string) []byte {
+	n := byte(len(uri))
+	return append([]byte{0x30, n + 6, 0xa0, n + 4, 0xa0, n + 2, 0x86, n}, uri...)
+}
+
+func withPoint(l *x509.RevocationList, value []byte) *x509.RevocationList {
+	l.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: value}}
+	return l
+}
+
+func TestAListOfADistributionPointIsAboutTheCertificatesThatNameIt(t *testing.T) {
+	root := newRoot(t, "root")
+	at := func(points ...string) *authority {
+		return root.issue(t, func(c *x509.Certificate) { c.CRLDistributionPoints = points })
+	}
+	a, b, both, none, bad := at("http://a/"), at("http://b/"), at("http://b/", "http://a/"), at(), at("http://a/")
+	of := func(number int64, uri string, revoked ...*authority) *x509.RevocationList {
+		return root.sign(t, withPoint(listTemplate(number, revoked...), point(uri)))
+	}
+	v := newVerifier(t, mtls.Trust{Roots: certificates(root), CRLs: []*x509.RevocationList{of(1, "http://a/", bad)}}, mtls.DNS("client.example.com"))
+	ask := func() (all []string) {
+		for _, c := range []*authority{a, b, both, none, bad} {
+			all = append(all, verdict(v, c))
+		}
+		return all
+	}
+	good := "client.example.com"
+	require.Equal(t, []string{good, "undecided", good, "undecided", "revoked"}, ask())
+	require.NoError(t, v.SetTrust(mtls.Trust{Roots: certificates(root), CRLs: []*x509.RevocationList{of(1, "http://a/", bad), of(2, "http://b/", both)}}))
+	require.Equal(t, []string{good, good, "revoked", "undecided", "revoked"}, ask())
+	require.NoError(t, v.SetTrust(mtls.Trust{Roots: certificates(root), CRLs: []*x509.RevocationList{of(3, "http://a/", bad), of(1, "http://b/"), root.revoke(t, 1)}}))
+	require.Equal(t, []string{good, good, good, good, "revoked"}, ask())
 }

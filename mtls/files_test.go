@@ -17,11 +17,11 @@ import (
 // dir is a directory with files.
 type dir string
 
-func (d dir) write(t testing.TB, name string, data []byte) string {
-	t.Helper()
+func (d dir) write(tb testing.TB, name string, data []byte) string {
+	tb.Helper()
 	path := filepath.Join(string(d), name)
-	require.NoError(t, os.WriteFile(path+".new", data, 0o600))
-	require.NoError(t, os.Rename(path+".new", path))
+	require.NoError(tb, os.WriteFile(path+".new", data, 0o600))
+	require.NoError(tb, os.Rename(path+".new", path))
 	return path
 }
 

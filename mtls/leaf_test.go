@@ -144,6 +144,18 @@ func TestTimeIsAskedOnEveryRequest(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetBackIsBelieved(t *testing.T) {
+	root := newRoot(t, "root")
+	template := caTemplate("middle")
+	template.NotBefore = time.Now().Add(-time.Minute)
+	middle := issue(t, template, root, newKey(t))
+	leaf := middle.issue(t)
+	v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
+	require.Equal(t, "client.example.com", verdict(v, leaf, middle))
+	_, err := v.VerifyAt(time.Now().Add(-2*time.Minute), leaf.Certificate, middle.Certificate)
+	require.Equal(t, mtls.ReasonExpired, mtls.ReasonOf(err))
+}
+
 func TestAnotherPathHoldsWhenTheFirstHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		root, next := newRoot(t, "root"), newRoot(t, "next")
@@ -212,7 +224,7 @@ func TestAPeerCannotBeChanged(t *testing.T) {
 	require.True(t, leaf.NotAfter.Equal(peer.Expiry()))
 
 	var nobody *mtls.Peer
-	require.Zero(t, nobody.Name()+string(nobody.Kind())+nobody.Thumbprint()+string(nobody.Certificate()))
+	require.Empty(t, nobody.Name()+string(nobody.Kind())+nobody.Thumbprint()+string(nobody.Certificate()))
 	require.Zero(t, nobody.Expiry())
 }
 

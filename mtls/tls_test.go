@@ -119,6 +119,7 @@ func each(t *testing.T, test func(t *testing.T, version uint16)) {
 
 func TestWhatAHandshakeAsks(t *testing.T) {
 	each(t, func(t *testing.T, version uint16) {
+		t.Helper()
 		root := newRoot(t, "root")
 		middle := root.newIntermediate(t, "middle")
 		v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
@@ -152,6 +153,7 @@ func TestWhatAHandshakeAsks(t *testing.T) {
 
 func TestAClientMustHaveTheKey(t *testing.T) {
 	each(t, func(t *testing.T, version uint16) {
+		t.Helper()
 		root := newRoot(t, "root")
 		v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
 		stolen := root.issue(t)
@@ -176,9 +178,11 @@ func TestAResumedSessionIsCheckedLikeANewOne(t *testing.T) {
 	}{
 		"nothing has changed": {100 * time.Hour, func(*testing.T, *mtls.Verifier, *authority, *authority) {}, ""},
 		"the root has gone": {100 * time.Hour, func(t *testing.T, v *mtls.Verifier, _, _ *authority) {
+			t.Helper()
 			require.NoError(t, v.SetTrust(trusting(newRoot(t, "root"))))
 		}, mtls.ReasonChain},
 		"it is revoked": {100 * time.Hour, func(t *testing.T, v *mtls.Verifier, root, leaf *authority) {
+			t.Helper()
 			require.NoError(t, v.SetTrust(mtls.Trust{Roots: certificates(root), CRLs: []*x509.RevocationList{root.revoke(t, 1, leaf)}}))
 		}, mtls.ReasonRevoked},
 		"it has expired":       {100 * time.Hour, func(*testing.T, *mtls.Verifier, *authority, *authority) { time.Sleep(2 * time.Hour) }, mtls.ReasonExpired},
@@ -186,6 +190,7 @@ func TestAResumedSessionIsCheckedLikeANewOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, version uint16) {
+				t.Helper()
 				template := caTemplate("root")
 				template.NotAfter = time.Now().Add(row.rootEnds)
 				root := issue(t, template, nil, newKey(t))
@@ -220,6 +225,7 @@ func TestAResumedSessionIsCheckedLikeANewOne(t *testing.T) {
 
 func TestReloadedRootsCountAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, version uint16) {
+		t.Helper()
 		root, next := newRoot(t, "root"), newRoot(t, "next")
 		v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
 		s := newServer(t, func(base *tls.Config) *tls.Config { return v.TLSConfig(base, mtls.Require) })
@@ -234,6 +240,7 @@ func TestReloadedRootsCountAtOnce(t *testing.T) {
 
 func TestASessionWithoutACertificateIsNotResumedWhereOneIsRequired(t *testing.T) {
 	each(t, func(t *testing.T, version uint16) {
+		t.Helper()
 		v := newVerifier(t, trusting(newRoot(t, "root")), mtls.DNS("client.example.com"))
 		var base *tls.Config
 		s := newServer(t, func(b *tls.Config) *tls.Config {
@@ -256,6 +263,7 @@ func TestASessionWithoutACertificateIsNotResumedWhereOneIsRequired(t *testing.T)
 func TestTheBaseKeepsItsOwnChecks(t *testing.T) {
 	errBase := errors.New("the base says no")
 	each(t, func(t *testing.T, version uint16) {
+		t.Helper()
 		root := newRoot(t, "root")
 		v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
 		calls := 0
@@ -276,6 +284,7 @@ func TestTheBaseKeepsItsOwnChecks(t *testing.T) {
 
 func TestAConfigurationChosenByNameIsNoWayAround(t *testing.T) {
 	each(t, func(t *testing.T, version uint16) {
+		t.Helper()
 		root := newRoot(t, "root")
 		v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
 		var chosen *tls.Config
@@ -308,6 +317,8 @@ func TestTheDefaultsOfANilBase(t *testing.T) {
 		c := v.TLSConfig(base, mtls.Require)
 		require.Equal(t, uint16(tls.VersionTLS12), c.MinVersion)
 		require.Equal(t, tls.RequireAnyClientCert, c.ClientAuth)
+		require.ErrorIs(t, c.VerifyConnection(tls.ConnectionState{}), mtls.ErrNoCertificate)
 	}
+	require.Nil(t, v.TLSConfig(&tls.Config{ClientCAs: x509.NewCertPool()}, mtls.Require).ClientCAs, "a handshake names no authorities: they may have changed")
 	require.Equal(t, uint16(tls.VersionTLS13), v.TLSConfig(&tls.Config{MinVersion: tls.VersionTLS13}, mtls.Offer).MinVersion)
 }

@@ -80,16 +80,22 @@ func TestAFileThatIsNoGoodKeepsItsLastContentAndTheOthersGoOn(t *testing.T) {
 		want  string
 	}{
 		"roots are missing": {func(t *testing.T, w *watching, _ *authority) {
+			t.Helper()
 			require.NoError(t, os.Remove(filepath.Join(string(w.dir), "roots")))
 		}, "roots", "no such file"},
-		"roots are empty":     {func(t *testing.T, w *watching, _ *authority) { w.write(t, "roots", nil) }, "roots", "nothing in it"},
-		"roots are cut off":   {func(t *testing.T, w *watching, r *authority) { w.write(t, "roots", pemOf("CERTIFICATE", r.Raw)[:100]) }, "roots", "not PEM"},
-		"roots are garbage":   {func(t *testing.T, w *watching, _ *authority) { w.write(t, "roots", []byte("<html>")) }, "roots", "not PEM"},
-		"roots are too large": {func(t *testing.T, w *watching, _ *authority) { w.write(t, "roots", make([]byte, 1<<20+1)) }, "roots", "too large"},
+		"roots are empty": {func(t *testing.T, w *watching, _ *authority) { t.Helper(); w.write(t, "roots", nil) }, "roots", "nothing in it"},
+		"roots are cut off": {func(t *testing.T, w *watching, r *authority) {
+			t.Helper()
+			w.write(t, "roots", pemOf("CERTIFICATE", r.Raw)[:100])
+		}, "roots", "not PEM"},
+		"roots are garbage":   {func(t *testing.T, w *watching, _ *authority) { t.Helper(); w.write(t, "roots", []byte("<html>")) }, "roots", "not PEM"},
+		"roots are too large": {func(t *testing.T, w *watching, _ *authority) { t.Helper(); w.write(t, "roots", make([]byte, 1<<20+1)) }, "roots", "too large"},
 		"roots are a leaf": {func(t *testing.T, w *watching, r *authority) {
+			t.Helper()
 			w.write(t, "roots", pemOf("CERTIFICATE", r.issue(t).Raw))
 		}, "roots", "no authority"},
 		"roots are a directory": {func(t *testing.T, w *watching, _ *authority) {
+			t.Helper()
 			path := filepath.Join(string(w.dir), "roots")
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))
@@ -129,11 +135,15 @@ func TestAListThatIsNoGoodKeepsTheLastUntilItIsToBeReplaced(t *testing.T) {
 		list func(t *testing.T, root, bad *authority) []byte
 		want string
 	}{
-		"older":         {func(t *testing.T, root, _ *authority) []byte { return root.revoke(t, 1).Raw }, "older"},
-		"of a namesake": {func(t *testing.T, _, _ *authority) []byte { return newRoot(t, "root").revoke(t, 3).Raw }, "did not sign"},
-		"cut off":       {func(t *testing.T, root, _ *authority) []byte { raw := root.revoke(t, 3).Raw; return raw[:len(raw)/2] }, "cannot be read"},
-		"a delta":       {func(t *testing.T, root, _ *authority) []byte { return deltaOf(t, root).Raw }, "a delta"},
-		"empty":         {func(*testing.T, *authority, *authority) []byte { return nil }, "nothing in it"},
+		"older":         {func(t *testing.T, root, _ *authority) []byte { t.Helper(); return root.revoke(t, 1).Raw }, "older"},
+		"of a namesake": {func(t *testing.T, _, _ *authority) []byte { t.Helper(); return newRoot(t, "root").revoke(t, 3).Raw }, "did not sign"},
+		"cut off": {func(t *testing.T, root, _ *authority) []byte {
+			t.Helper()
+			raw := root.revoke(t, 3).Raw
+			return raw[:len(raw)/2]
+		}, "cannot be read"},
+		"a delta": {func(t *testing.T, root, _ *authority) []byte { t.Helper(); return deltaOf(t, root).Raw }, "a delta"},
+		"empty":   {func(*testing.T, *authority, *authority) []byte { return nil }, "nothing in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
