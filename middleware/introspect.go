@@ -26,7 +26,8 @@ type Introspector interface {
 // address, the request's RemoteAddr, is said to c by [introspect.WithPeer], so that one sender's garbage keeps nobody else's
 // tokens waiting. Behind a proxy all senders have its address: say the true one by WithPeer in front of the guard.
 //
-// No proof of possession is handed to c: a token that is bound to a key or a certificate is refused.
+// Proof of possession is as with [JWT]: a token that its issuer says is bound to a client certificate is good only from who has that
+// certificate, also while c remembers the answer.
 func Introspect(c Introspector, from ...Source) Authenticator {
 	return &introspection{introspector: c, sources: sourcesOf(from)}
 }
@@ -37,11 +38,15 @@ type introspection struct {
 }
 
 func (a *introspection) Authenticate(r *http.Request) (Identity, error) {
-	raw, err := onlyOne(r, a.sources)
-	if err != nil {
+	var p presented
+	var err error
+	if p.raw, err = onlyOne(r, a.sources); err != nil {
 		return Identity{}, err
 	}
-	result, err := ask(r.Context(), a.introspector, r, raw)
+	if p.thumbprint, err = possessed(r); err != nil {
+		return Identity{}, err
+	}
+	result, err := ask(r.Context(), a.introspector, r, p, credentialOpaque)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -67,7 +72,7 @@ func (a *introspection) mistake() error {
 // of another issuer than the JWT's leaves the request undecided, for then the wrong one was asked.
 //
 // In the context that c is given, [IdentityFrom] finds what v has verified: with several issuers, an Introspector picks by its
-// Issuer whom to ask.
+// Issuer whom to ask. Proof of possession is as with [JWT], and handed to both.
 func Confirmed(v TokenVerifier, c Introspector, from ...Source) Authenticator {
 	return &confirmed{jwt: jwt{verifier: v, sources: sourcesOf(from)}, introspector: c}
 }
@@ -78,11 +83,11 @@ type confirmed struct {
 }
 
 func (a *confirmed) Authenticate(r *http.Request) (Identity, error) {
-	id, raw, err := a.jwt.verify(r)
+	id, p, err := a.jwt.verify(r)
 	if err != nil {
 		return Identity{}, err
 	}
-	result, err := ask(WithIdentity(r.Context(), id), a.introspector, r, raw)
+	result, err := ask(WithIdentity(r.Context(), id), a.introspector, r, p, credentialJWT)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -90,7 +95,7 @@ func (a *confirmed) Authenticate(r *http.Request) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: another issuer than the token's was asked", ErrUndecided)
 	}
 	if differ(result.Subject(), id.Subject) || differ(result.ClientID(), id.ClientID) {
-		return Identity{}, fmt.Errorf("%w: the issuer says that the token is another party's", ErrRefused)
+		return Identity{}, errOtherParty
 	}
 	id.Introspection = result
 	id.Scopes = stillGranted(id.Scopes, result)
@@ -105,17 +110,16 @@ func (a *confirmed) mistake() error {
 		mistakeInSources("Confirmed", a.jwt.sources))
 }
 
-// ask asks c about a token that came with r.
-func ask(ctx context.Context, c Introspector, r *http.Request, raw string) (*introspect.Result, error) {
+var errOtherParty = refused(credentialJWT, "subject", "the issuer says that the token is another party's")
+
+// ask asks c about a token of this kind that came with r.
+func ask(ctx context.Context, c Introspector, r *http.Request, p presented, kind string) (*introspect.Result, error) {
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		ctx = introspect.WithPeer(ctx, from.Addr())
 	}
-	result, err := c.Introspect(ctx, raw)
-	if errors.Is(err, introspect.ErrRefused) {
-		return nil, refusal{err}
-	}
+	result, err := c.Introspect(ctx, p.raw, p.forIntrospection()...)
 	if err != nil {
-		return nil, err
+		return nil, &finding{err, kind, string(introspect.ReasonOf(err)), errors.Is(err, introspect.ErrRefused)}
 	}
 	if result == nil {
 		return nil, fmt.Errorf("%w: the introspector returned neither a result nor an error", ErrUndecided)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/perimeter-go/perimeter/jwks"
+	"github.com/perimeter-go/perimeter/mtls"
 )
 
 // adminHandler serves readiness and the state of keys, introspection and Redis. Both read what is in memory: asking often costs the issuers nothing.
@@ -42,7 +43,31 @@ type report struct {
 	Ready    bool           `json:"ready"`
 	Draining bool           `json:"draining"`
 	Issuers  []issuerReport `json:"issuers"`
+	Clients  *trustReport   `json:"mtls,omitempty"`
 	Redis    *healthReport  `json:"redis,omitempty"`
+}
+
+// trustReport says by what clients' certificates are judged.
+type trustReport struct {
+	Since       time.Time         `json:"since"`
+	Authorities []authorityReport `json:"authorities"`
+	Lists       []listReport      `json:"crls"`
+	Errors      map[string]string `json:"errors,omitempty"` // by file; what it held before stays
+}
+
+type authorityReport struct {
+	TrustDomain string    `json:"trust_domain,omitempty"`
+	Subject     string    `json:"subject"`
+	Fingerprint string    `json:"fingerprint"`
+	NotAfter    time.Time `json:"not_after"`
+}
+
+type listReport struct {
+	Issuer     string    `json:"issuer"`
+	Verified   bool      `json:"verified"`
+	AgeSeconds float64   `json:"age_seconds"`
+	NextUpdate time.Time `json:"next_update"`
+	Entries    int       `json:"entries"`
 }
 
 type issuerReport struct {
@@ -90,6 +115,9 @@ func (s *server) report() report {
 		}
 		r.Issuers = append(r.Issuers, one)
 	}
+	if clients := s.gateway.clients; clients != nil {
+		r.Clients = trustOf(clients.verifier.Status())
+	}
 	if shared := s.gateway.shared; shared != nil {
 		state := healthOf(&shared.health)
 		r.Redis = &state
@@ -100,6 +128,23 @@ func (s *server) report() report {
 func healthOf(h *health) healthReport {
 	why, since := h.failing()
 	return healthReport{Failing: why != "", Since: since, Error: why}
+}
+
+func trustOf(s mtls.Status) *trustReport {
+	r := &trustReport{Since: s.Since, Authorities: []authorityReport{}, Lists: []listReport{}}
+	for _, a := range s.Authorities {
+		r.Authorities = append(r.Authorities, authorityReport{a.TrustDomain, a.Subject, a.Fingerprint, a.NotAfter})
+	}
+	for _, l := range s.Lists {
+		r.Lists = append(r.Lists, listReport{l.Issuer, l.Verified, l.Age.Seconds(), l.NextUpdate, l.Entries})
+	}
+	for name, err := range s.Errors {
+		if r.Errors == nil {
+			r.Errors = map[string]string{}
+		}
+		r.Errors[name] = err.Error()
+	}
+	return r
 }
 
 func keysOf(s jwks.Status) keyReport {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,8 @@ import (
 type gateway struct {
 	issuers []trusted
 	shared  *sharedStore      // nil: nothing is shared
+	clients *clientAuth       // nil: certificates of clients mean nothing
+	tls     *tls.Config       // nil: plain HTTP
 	proxies map[string]*proxy // by upstream
 	handler http.Handler
 }
@@ -50,6 +53,15 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 			return fmt.Errorf("redis: %w", err)
 		}
 		g.shared = shared
+	}
+	var err error
+	if c.mtls != nil {
+		if g.clients, err = c.mtls.open(log); err != nil {
+			return fmt.Errorf("mtls: %w", err)
+		}
+	}
+	if g.tls, err = g.serverTLS(c, log); err != nil {
+		return fmt.Errorf("tls: %w", err)
 	}
 	guard, err := g.buildGuard(c, log)
 	if err != nil {
@@ -97,13 +109,19 @@ func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, er
 		g.issuers = append(g.issuers, i)
 		verifiers = append(verifiers, i.verifier)
 	}
+	opts := &middleware.Options{Realm: c.realm}
+	if g.clients != nil && g.clients.forwarded != nil {
+		opts.Forwarded = g.clients.forwarded
+	}
+	if c.externalURL != "" {
+		opts.ResourceMetadata = c.externalURL + metadataPath
+	}
+	if len(verifiers) == 0 {
+		return middleware.New(middleware.JWT(refuser{}), opts)
+	}
 	mux, err := token.NewMux(verifiers...)
 	if err != nil {
 		return nil, err
-	}
-	opts := &middleware.Options{Realm: c.realm}
-	if c.externalURL != "" {
-		opts.ResourceMetadata = c.externalURL + metadataPath
 	}
 	return middleware.New(middleware.JWT(mux), opts)
 }

@@ -9,9 +9,24 @@ import (
 
 // authenticator decides about the kinds of credential that a route takes. Whoever stands first is asked first, and what is of
 // its kind is never offered to the next: a JWT that was refused is not asked about.
+//
+// A token comes before a certificate. With both, the request is the token's, which may be bound to the certificate.
 func (g *gateway) authenticator(c *config, r *routeConfig) (middleware.Authenticator, error) {
+	tokens, err := g.tokens(c, r)
+	switch {
+	case err != nil || g.clients == nil || !r.takes(acceptMTLS):
+		return tokens, err
+	case len(r.accept) == 1:
+		return g.clients.authenticator(), nil
+	default:
+		return middleware.FirstOf(tokens, g.clients.authenticator()), nil
+	}
+}
+
+// tokens decides about the kinds of token that a route takes.
+func (g *gateway) tokens(c *config, r *routeConfig) (middleware.Authenticator, error) {
 	jwt := middleware.JWT(refuser{})
-	if r.takes(acceptJWT) {
+	if r.takes(acceptJWT) && len(c.issuers) > 0 {
 		var err error
 		if jwt, err = g.jwt(c, r); err != nil {
 			return nil, err

@@ -46,7 +46,7 @@ func (c *config) forwarding(m *mistakes) forward.Config {
 			}
 		}
 	}
-	f.Remove = unusedDefaults(&f)
+	f.Remove = append(unusedDefaults(&f), c.mtls.headers()...)
 	return f
 }
 

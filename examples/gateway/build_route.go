@@ -18,6 +18,7 @@ func (g *gateway) rule(c *config, r *routeConfig) (middleware.Rule, error) {
 	if r.public {
 		return rule, nil
 	}
+	rule.Peers = r.admits()
 	var err error
 	rule.Authenticator, err = g.authenticator(c, r)
 	return rule, err

@@ -14,6 +14,8 @@ type config struct {
 	listen, adminListen string
 	externalURL, realm  string
 	upstream            string
+	tls                 *tlsConfig  // nil: the section is off
+	mtls                *mtlsConfig // nil: the section is off
 	issuers             []issuerConfig
 	routes              []routeConfig
 	redis               *redisConfig   // nil: the section is off
@@ -47,6 +49,21 @@ type introspectionConfig struct {
 	signed                     bool
 }
 
+type tlsConfig struct {
+	certFile, keyFile string
+}
+
+type mtlsConfig struct {
+	clientCAFile, spiffeTrustDomain string
+	dnsNames, crlFiles              []string
+	forwarded                       *forwardedConfig // nil: the section is off
+}
+
+type forwardedConfig struct {
+	format         string
+	trustedProxies []string
+}
+
 type redisConfig struct {
 	url, keyFile string
 }
@@ -63,6 +80,7 @@ type routeConfig struct {
 	issuers  []string
 	claims   map[string]string
 	accept   []string // kinds of credential; empty: any that is configured
+	peers    []string // who may call with a certificate; empty: anybody whom the section mtls admits
 
 	introspect bool // a JWT is verified, and then asked about
 	public     bool

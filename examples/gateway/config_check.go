@@ -14,7 +14,7 @@ import (
 func (c *config) check(m *mistakes) {
 	c.checkAddresses(m)
 	c.checkUpstreams(m)
-	if len(c.issuers) == 0 {
+	if len(c.issuers) == 0 && c.mtls == nil {
 		m.missing("issuers", "required: nobody could be admitted")
 	}
 	for i := range c.issuers {
@@ -28,6 +28,8 @@ func (c *config) check(m *mistakes) {
 		c.checkRoute(&c.routes[i], m)
 	}
 	c.checkRedis(m)
+	c.checkTLS(m)
+	c.checkMTLS(m)
 	c.checkByBuilding(m)
 }
 
@@ -141,9 +143,9 @@ func (c *config) checkRoute(r *routeConfig, m *mistakes) {
 	if r.pattern == "" {
 		m.missing(r.path+".pattern", "required: such as GET /orders/{id}")
 	}
-	asks := len(r.all)+len(r.any)+len(r.claims)+len(r.issuers)+len(r.accept) > 0 || r.introspect
+	asks := len(r.all)+len(r.any)+len(r.claims)+len(r.issuers)+len(r.accept)+len(r.peers) > 0 || r.introspect
 	if r.public && asks {
-		m.addf(r.path+".public", "contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing")
+		m.addf(r.path+".public", "contradicts all, any, claims, issuers, accept, peers and introspect: a public route asks for nothing")
 	}
 	for n, issuer := range r.issuers {
 		if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.issuer == issuer }) {

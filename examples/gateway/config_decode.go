@@ -19,6 +19,12 @@ func decodeConfig(root *node, m *mistakes) *config {
 	if n := s.take("identity_headers"); n != nil {
 		c.identityHeaders = decodeHeaders(open(n, m))
 	}
+	if n := s.take("tls"); n != nil {
+		c.tls = decodeTLS(open(n, m))
+	}
+	if n := s.take("mtls"); n != nil {
+		c.mtls = decodeMTLS(open(n, m))
+	}
 	if n := s.take("redis"); n != nil {
 		c.redis = decodeRedis(open(n, m))
 	}
@@ -60,6 +66,28 @@ func decodeIntrospection(s *section) *introspectionConfig {
 	}
 }
 
+func decodeTLS(s *section) *tlsConfig {
+	defer s.refuseUnknown()
+	return &tlsConfig{certFile: s.text("cert_file"), keyFile: s.text("key_file")}
+}
+
+func decodeMTLS(s *section) *mtlsConfig {
+	defer s.refuseUnknown()
+	c := &mtlsConfig{
+		clientCAFile: s.text("client_ca_file"), spiffeTrustDomain: s.text("spiffe_trust_domain"),
+		dnsNames: s.texts("dns_names"), crlFiles: s.texts("crl_files"),
+	}
+	if n := s.take("forwarded"); n != nil {
+		c.forwarded = decodeForwarded(open(n, s.m))
+	}
+	return c
+}
+
+func decodeForwarded(s *section) *forwardedConfig {
+	defer s.refuseUnknown()
+	return &forwardedConfig{format: s.text("format"), trustedProxies: s.texts("trusted_proxies")}
+}
+
 func decodeRedis(s *section) *redisConfig {
 	defer s.refuseUnknown()
 	return &redisConfig{url: s.text("url"), keyFile: s.text("key_file")}
@@ -79,7 +107,7 @@ func decodeRoute(s *section) routeConfig {
 		path: s.path, pattern: s.text("pattern"),
 		all: s.texts("all"), any: s.texts("any"),
 		issuers: s.texts("issuers"), claims: s.table("claims"),
-		accept: s.texts("accept"), introspect: s.flag("introspect"),
+		accept: s.texts("accept"), peers: s.texts("peers"), introspect: s.flag("introspect"),
 		public: s.flag("public"), upstream: s.text("upstream"),
 	}
 }

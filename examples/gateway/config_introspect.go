@@ -75,8 +75,8 @@ func (s *introspectionConfig) checkClient(m *mistakes) {
 // checkCredentials finds what a route that is not public cannot take.
 func (c *config) checkCredentials(r *routeConfig, m *mistakes) {
 	for n, kind := range r.accept {
-		if kind != "" && kind != acceptJWT && kind != acceptOpaque {
-			m.addf(fmt.Sprintf("%s.accept[%d]", r.path, n), "%q is none of %s, %s", kind, acceptJWT, acceptOpaque)
+		if kind != "" && kind != acceptJWT && kind != acceptOpaque && kind != acceptMTLS {
+			m.addf(fmt.Sprintf("%s.accept[%d]", r.path, n), "%q is none of %s, %s, %s", kind, acceptJWT, acceptOpaque, acceptMTLS)
 		}
 	}
 	tell := c.tellers(r)
@@ -90,11 +90,12 @@ func (c *config) checkCredentials(r *routeConfig, m *mistakes) {
 	if r.introspect {
 		c.checkIntrospect(r, m)
 	}
+	c.checkPeers(r, m)
 }
 
 func (c *config) checkIntrospect(r *routeConfig, m *mistakes) {
 	if !r.takes(acceptJWT) {
-		m.addf(r.path+".introspect", "contradicts accept: it is about JWTs, and opaque tokens are asked about anyway")
+		m.addf(r.path+".introspect", "contradicts accept: it is about JWTs")
 		return
 	}
 	silent := slices.DeleteFunc(c.admitted(r), func(i *issuerConfig) bool { return i.introspection != nil })

@@ -42,6 +42,7 @@ const fullConfig = `{
     {"pattern": "GET /reports/", "all": ["reports:read"], "any": ["eu", "us"], "issuers": ["https://id.example.com"],
      "accept": ["jwt"], "introspect": true},
     {"pattern": "GET /opaque/", "accept": ["opaque"]},
+    {"pattern": "GET /internal/", "accept": ["mtls"], "peers": ["spiffe://example.com/ns/prod/*", "api.example.com", "urn:example:api"]},
     {"pattern": "POST /deploy/", "claims": {"repository": "acme/orders"}},
     {"pattern": "GET /healthz", "public": true, "upstream": "https://health.example.com:8443/"}
   ],
@@ -49,6 +50,9 @@ const fullConfig = `{
                        "scopes": "X-Identity-Scopes", "kind": "X-Identity-Kind", "claims": {"tenant": "X-Identity-Tenant"}},
   "forward_authorization": false,
   "stream_past_expiry": true,
+  "tls": {"cert_file": "SERVER-FILE", "key_file": "SERVER-KEY-FILE"},
+  "mtls": {"client_ca_file": "CA-FILE", "spiffe_trust_domain": "example.com", "dns_names": ["api.example.com"], "crl_files": ["CRL-FILE"],
+           "forwarded": {"format": "client-cert", "trusted_proxies": ["127.0.0.1/32", "fd00::/8"]}},
   "redis": {"url": "rediss://user:password@redis.example.com:6379/0", "key_file": "KEY-FILE"}
 }`
 
@@ -115,12 +119,9 @@ func TestMistakesOfContent(t *testing.T) {
 		{"a member whose name is no word", `"listen"`, `"a b": "", "listen"`, `$["a b"]: unknown member`},
 		{"a member given twice", `"listen"`, `"listen": "127.0.0.1:1", "listen"`, "listen: given twice"},
 		{"a member given twice after unescaping", `"audiences"`, `"audi\u0065nces": ["a"], "audiences"`, "issuers[0].audiences: given twice"},
-		{"TLS is not built yet", `"listen"`, `"tls": {}, "listen"`, "tls: unknown member"},
-		{"mTLS is not built yet", `"listen"`, `"mtls": {}, "listen"`, "mtls: unknown member"},
 		{"the limiter is not built yet", `"listen"`, `"failed_auth_limit": {}, "listen"`, "failed_auth_limit: unknown member"},
 		{"opaque tokens and nobody to ask", `"all"`, `"accept": ["opaque"], "all"`, "routes[0].accept: opaque: no issuer of this route has introspection, so that nobody can be asked"},
 		{"nobody to ask about JWTs", `"all"`, `"introspect": true, "all"`, "routes[0].introspect: not every issuer of this route has introspection: issuers[0]"},
-		{"peers are not built yet", `"all"`, `"peers": [], "all"`, "routes[0].peers: unknown member"},
 		{"an unknown member of keys", `"audiences"`, `"keys": {"maxage": "5m"}, "audiences"`, "issuers[0].keys.maxage: unknown member"},
 		{"an unknown member of identity_headers", `"listen"`, `"identity_headers": {"sub": ""}, "listen"`, "identity_headers.sub: unknown member"},
 
@@ -208,9 +209,9 @@ func TestMistakesOfContent(t *testing.T) {
 		{"no routes", `"routes": [{"pattern": "GET /orders/v1/{id}", "all": ["orders:read"]}]`, `"routes": []`, "routes: required: what no route names is refused"},
 		{"a route without a pattern", `"pattern": "GET /orders/v1/{id}",`, ``, "routes[0].pattern: required: such as GET /orders/{id}"},
 		{"a scope that is two", `"orders:read"`, `"orders:read orders:write"`, `routes[0].all[0]: "orders:read orders:write" is no scope: printable ASCII without blanks, quotes and backslashes`},
-		{"a public route with scopes", `"all"`, `"public": true, "all"`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
-		{"a public route with claims", `"all": ["orders:read"]`, `"public": true, "claims": {"a": "b"}`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
-		{"a public route with issuers", `"all": ["orders:read"]`, `"public": true, "issuers": ["https://id.example.com"]`, "routes[0].public: contradicts all, any, claims, issuers, accept and introspect: a public route asks for nothing"},
+		{"a public route with scopes", `"all"`, `"public": true, "all"`, "routes[0].public: contradicts all, any, claims, issuers, accept, peers and introspect: a public route asks for nothing"},
+		{"a public route with claims", `"all": ["orders:read"]`, `"public": true, "claims": {"a": "b"}`, "routes[0].public: contradicts all, any, claims, issuers, accept, peers and introspect: a public route asks for nothing"},
+		{"a public route with issuers", `"all": ["orders:read"]`, `"public": true, "issuers": ["https://id.example.com"]`, "routes[0].public: contradicts all, any, claims, issuers, accept, peers and introspect: a public route asks for nothing"},
 		{"a route of an issuer that is not configured", `"all"`, `"issuers": ["https://id.example.com/"], "all"`, "routes[0].issuers[0]: not the issuer of any member of issuers"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

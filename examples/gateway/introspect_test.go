@@ -97,12 +97,12 @@ func requireLogged(t *testing.T, w *asking, what string, times int) {
 
 func (a *asking) asked() int { return a.issuer.Requests("/introspect") }
 
-// readmeConfig is the configuration of the README that takes both kinds of tokens.
-func readmeConfig(t *testing.T) members {
+// readmeConfig is the first configuration of a section of the README.
+func readmeConfig(t *testing.T, section string) members {
 	t.Helper()
 	text, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	_, after, found := strings.Cut(string(text), "## Opaque tokens and revocation")
+	_, after, found := strings.Cut(string(text), "\n## "+section+"\n")
 	require.True(t, found)
 	block := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(after)
 	require.Len(t, block, 2)
@@ -119,7 +119,7 @@ func TestTheConfigurationOfTheReadmeRunsAsItSays(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, a.issuer.Close()) })
 	a.newSecret()
 
-	written := readmeConfig(t)
+	written := readmeConfig(t, "Opaque tokens and revocation")
 	issuer := written["issuers"].([]any)[0].(members)
 	section := issuer["introspection"].(members)
 	require.Equal(t, gatewayClient, section["client_id"])

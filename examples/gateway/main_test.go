@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	filesDir = dir
+	writeCertificates()
 	key, other := make([]byte, 32), make([]byte, 32)
 	_, _ = rand.Read(key)
 	_, _ = rand.Read(other)
@@ -43,11 +44,30 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// writeCertificates makes the files that configurations of TLS name.
+func writeCertificates() {
+	t := inMain{}
+	ca := newAuthority(t)
+	own := ca.server()
+	write(t, fileOf("ca"), pemOf(ca.own))
+	write(t, fileOf("crl"), ca.revoke(1))
+	write(t, fileOf("server"), pemOf(own))
+	write(t, fileOf("server-key"), keyOf(t, own))
+	write(t, fileOf("other-server-key"), keyOf(t, ca.server()))
+}
+
+// inMain fails where there is no test yet.
+type inMain struct{ testing.TB }
+
+func (inMain) Helper()                      {}
+func (inMain) Errorf(f string, args ...any) { panic(fmt.Sprintf(f, args...)) }
+func (inMain) FailNow()                     { panic("not made") }
+
 func fileOf(name string) string { return filepath.Join(filesDir, name) }
 
 // withFiles names the files that TestMain has made.
 func withFiles(text string) string {
-	for _, name := range []string{"SHORT-KEY", "RAW-KEY", "SECRET", "KEY", "EMPTY", "LARGE", "TWO-WORDS", "NO"} {
+	for _, name := range []string{"SHORT-KEY", "RAW-KEY", "OTHER-SERVER-KEY", "SERVER-KEY", "SERVER", "CA", "CRL", "SECRET", "KEY", "EMPTY", "LARGE", "TWO-WORDS", "NO"} {
 		text = strings.ReplaceAll(text, `"`+name+`-FILE"`, `"`+fileOf(strings.ToLower(name))+`"`)
 	}
 	return strings.ReplaceAll(text, `"DIRECTORY"`, `"`+filesDir+`"`)

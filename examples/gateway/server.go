@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -50,10 +51,13 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	if shared := s.gateway.shared; shared != nil {
 		running.Go(func() { shared.greet(base) }) // ends soon
 	}
+	if clients := s.gateway.clients; clients != nil {
+		running.Go(func() { clients.watch(base) }) // ends with base
+	}
 	failed := make(chan error, 2)
 	front := s.newServer(base, s.gateway.handler)
 	back := s.newServer(base, adminHandler(s))
-	running.Go(func() { failed <- front.Serve(ln) })
+	running.Go(func() { failed <- serveFront(front, ln, s.gateway.tls) })
 	if admin != nil {
 		running.Go(func() { failed <- back.Serve(admin) })
 	}
@@ -68,6 +72,15 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	_ = back.Close()
 	running.Wait()
 	return err
+}
+
+// serveFront serves TLS if there is a configuration for it.
+func serveFront(front *http.Server, ln net.Listener, secure *tls.Config) error {
+	if secure == nil {
+		return front.Serve(ln)
+	}
+	front.TLSConfig = secure
+	return front.ServeTLS(ln, "", "")
 }
 
 func openListeners(listen, adminListen string) (ln, admin net.Listener, err error) {

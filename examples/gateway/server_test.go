@@ -232,12 +232,12 @@ func TestTheBinary(t *testing.T) {
 
 	t.Run("a mistake is exit status 2", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "config.json")
-		require.NoError(t, os.WriteFile(file, []byte(`{"tls": {}}`), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(`{"tsl": {}}`), 0o600))
 		cmd := exec.CommandContext(t.Context(), binary, "-config", file)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
 		require.Equal(t, 2, cmd.ProcessState.ExitCode())
-		require.Contains(t, string(out), "tls: unknown member\n")
+		require.Contains(t, string(out), "tsl: unknown member\n")
 	})
 	t.Run("it says where it listens, serves, and drains at SIGTERM", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "config.json")

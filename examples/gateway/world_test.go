@@ -67,6 +67,7 @@ func (w *world) config(backend http.Handler, edits ...members) *config {
 	for _, edit := range edits {
 		maps.Copy(text, edit)
 	}
+	maps.DeleteFunc(text, func(_ string, v any) bool { return v == nil })
 	data, err := json.Marshal(text)
 	require.NoError(w.t, err)
 	c, err := parseConfig(data)

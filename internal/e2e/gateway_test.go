@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,13 +32,19 @@ var listening = regexp.MustCompile(`msg=listening address=(\S+) admin=(\S+)`)
 // startGateway serves GET /orders/{id} for orders:read and POST /orders/ for orders:write, both for tokens of the given issuers.
 func startGateway(t *testing.T, issuers ...members) *gateway {
 	t.Helper()
+	return startGatewayWith(t, nil, issuers...)
+}
+
+// startGatewayWith is startGateway with more members of its configuration, or others.
+func startGatewayWith(t *testing.T, more members, issuers ...members) *gateway {
+	t.Helper()
 	g := &gateway{}
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.reached.Add(1)
 		_ = json.NewEncoder(w).Encode(r.Header) // to a client that may have left
 	}))
 	t.Cleanup(backend.Close)
-	config, err := json.Marshal(members{
+	all := members{
 		"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "upstream": backend.URL,
 		"issuers": issuers,
 		"routes": []members{
@@ -45,7 +52,9 @@ func startGateway(t *testing.T, issuers ...members) *gateway {
 			{"pattern": "POST /orders/", "all": []string{"orders:write"}},
 		},
 		"identity_headers": members{"claims": members{"tenant": "X-Identity-Tenant"}},
-	})
+	}
+	maps.Copy(all, more)
+	config, err := json.Marshal(all)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "gateway.json")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
@@ -82,6 +91,11 @@ func (g *gateway) send(method, path, token string, edits ...func(*http.Request))
 }
 
 func send(method, url, token string, edits ...func(*http.Request)) (response, error) {
+	return sendBy(client, method, url, token, edits...)
+}
+
+// sendBy is send by another client.
+func sendBy(client *http.Client, method, url, token string, edits ...func(*http.Request)) (response, error) {
 	req, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		return response{}, err

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -18,33 +19,60 @@ import (
 	"github.com/perimeter-go/perimeter/token"
 )
 
+var invalidToken = []string{`Bearer error="invalid_token"`}
+
 // A service is what somebody builds on the packages: orders behind a guard.
 type service struct {
 	handler http.Handler
 	url     string
-	reached atomic.Int64 // requests that the handler behind the guard got
+	reached atomic.Int64                // requests that the handler behind the guard got
+	arrived atomic.Pointer[http.Header] // of the last request that the guard got
 }
 
-// startService serves GET /orders/{id} for orders:read and POST /orders/ for orders:write.
+// startService serves GET /orders/{id} for orders:read, POST /orders/ for orders:write, and GET /whoami for everybody who is known.
 func startService(t *testing.T, a middleware.Authenticator) *service {
 	t.Helper()
-	guard, err := middleware.New(a, nil)
-	require.NoError(t, err)
-	routes, err := middleware.NewRoutes(
-		middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All("orders:read")},
-		middleware.Rule{Pattern: "POST /orders/", Scope: scope.All("orders:write")},
-	)
-	require.NoError(t, err)
-	s := &service{}
-	s.handler = guard.Routes(routes)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.reached.Add(1)
-		id, _ := middleware.IdentityFrom(r.Context())
-		w.Header().Set("X-Client", id.ClientID)
-	}))
+	s := newService(t, a, nil)
 	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s
+}
+
+// newService is startService but for a network. The body of an answer is who asks.
+func newService(t *testing.T, a middleware.Authenticator, o *middleware.Options) *service {
+	t.Helper()
+	guard, err := middleware.New(a, o)
+	require.NoError(t, err)
+	routes, err := middleware.NewRoutes(
+		middleware.Rule{Pattern: "GET /orders/{id}", Scope: scope.All("orders:read")},
+		middleware.Rule{Pattern: "POST /orders/", Scope: scope.All("orders:write")},
+		middleware.Rule{Pattern: "GET /whoami"},
+	)
+	require.NoError(t, err)
+	s := &service{}
+	guarded := guard.Routes(routes)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.reached.Add(1)
+		id, _ := middleware.IdentityFrom(r.Context())
+		_ = json.NewEncoder(w).Encode(identity{id.Subject, id.ClientID, id.Issuer, id.Scopes.String(), id.Peer.Name(), string(id.Peer.Kind())})
+	}))
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header.Clone()
+		s.arrived.Store(&h)
+		guarded.ServeHTTP(w, r)
+	})
+	return s
+}
+
+// An identity is whom a service took its client for.
+type identity struct{ Subject, Client, Issuer, Scopes, Peer, PeerKind string }
+
+// identity is what the service says about the client of an exchange that reached it.
+func (r response) identity(t *testing.T) (id identity) {
+	t.Helper()
+	require.Equal(t, http.StatusOK, r.status, "%s", r)
+	require.NoError(t, json.Unmarshal([]byte(r.body), &id))
+	return id
 }
 
 func (s *service) send(method, path, token string, edits ...func(*http.Request)) (response, error) {
@@ -78,7 +106,6 @@ func TestAGuardAsksTheIssuerOnlyAboutWhatIsNoJWT(t *testing.T) {
 	jwt := i.token("RS256")
 	within(t, 10*time.Second, "moment at which the token is over", func() bool { return time.Now().Unix() > expires+1 })
 
-	invalid := []string{`Bearer error="invalid_token"`}
 	insufficient := []string{`Bearer error="insufficient_scope", scope="orders:write"`}
 	for _, row := range []struct {
 		name, method, token string
@@ -92,13 +119,13 @@ func TestAGuardAsksTheIssuerOnlyAboutWhatIsNoJWT(t *testing.T) {
 		{name: "the same where its scopes do not cover", method: http.MethodPost, token: opaque, status: 403, challenges: insufficient},
 		{name: "one whose scopes cover both", method: http.MethodGet, token: writer, calls: 1, status: 200},
 		{name: "and it is remembered for the other", method: http.MethodPost, token: writer, status: 200},
-		{name: "an expired JWT", method: http.MethodGet, token: brief, status: 401, challenges: invalid},
-		{name: "a JWT for another service", method: http.MethodGet, token: i.tokenFor(i.OtherAPI+"RS256", "orders:read"), status: 401, challenges: invalid},
-		{name: "a JWT that nobody signed", method: http.MethodGet, token: resign(t, jwt, headerOf(t, jwt), nil, randomSignature), status: 401, challenges: invalid},
-		{name: "an opaque token for another service", method: http.MethodGet, token: i.tokenFor(i.OtherAPI+"opaque", "orders:read"), calls: 1, status: 401, challenges: invalid},
-		{name: "garbage", method: http.MethodGet, token: "garbage", calls: 1, status: 401, challenges: invalid},
-		{name: "garbage again", method: http.MethodGet, token: "garbage", status: 401, challenges: invalid},
-		{name: "garbage with the dots and the eyJ of a JWT", method: http.MethodGet, token: "eyJ.garbage.dots", calls: 1, status: 401, challenges: invalid},
+		{name: "an expired JWT", method: http.MethodGet, token: brief, status: 401, challenges: invalidToken},
+		{name: "a JWT for another service", method: http.MethodGet, token: i.tokenFor(i.OtherAPI+"RS256", "orders:read"), status: 401, challenges: invalidToken},
+		{name: "a JWT that nobody signed", method: http.MethodGet, token: resign(t, jwt, headerOf(t, jwt), nil, randomSignature), status: 401, challenges: invalidToken},
+		{name: "an opaque token for another service", method: http.MethodGet, token: i.tokenFor(i.OtherAPI+"opaque", "orders:read"), calls: 1, status: 401, challenges: invalidToken},
+		{name: "garbage", method: http.MethodGet, token: "garbage", calls: 1, status: 401, challenges: invalidToken},
+		{name: "garbage again", method: http.MethodGet, token: "garbage", status: 401, challenges: invalidToken},
+		{name: "garbage with the dots and the eyJ of a JWT", method: http.MethodGet, token: "eyJ.garbage.dots", calls: 1, status: 401, challenges: invalidToken},
 		{name: "nothing", method: http.MethodGet, status: 401, challenges: []string{"Bearer"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -43,6 +43,14 @@ func decodeSegment(t *testing.T, token string, n int, into any) {
 	require.NoError(t, json.Unmarshal(b, into))
 }
 
+// signatureOf is its signature.
+func signatureOf(t *testing.T, token string) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(token[strings.LastIndex(token, ".")+1:])
+	require.NoError(t, err)
+	return b
+}
+
 func segment(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -2,10 +2,10 @@
 // (RFC 8707) for each signature algorithm and one for opaque tokens, introspection (RFC 7662, RFC 9701), revocation (RFC 7009), and
 // signing keys that rotate on command.
 //
-// PORT picks the port, 0 or nothing a free one. CLIENTS is a JSON array of clients to register for introspection. TLS_DIR, with
-// server.pem, server.key and ca.pem in it, has it listen with TLS as well, for clients with certificates. One line of JSON on stdout says
-// that it listens and how to ask for tokens; keys and the secret of its own client are made at every start. Then each line on stdin
-// is a command, answered by one line of JSON:
+// PORT picks the port, 0 or nothing a free one. CLIENTS is a JSON array of clients to register, by RFC 7591 metadata. TLS_DIR, with
+// server.pem, server.key and ca.pem in it, has it listen with TLS as well, for clients with certificates, to which it binds the tokens
+// of those registered for that (RFC 8705). One line of JSON on stdout says that it listens and how to ask for tokens; keys and the secret
+// of its own client are made at every start. Then each line on stdin is a command, answered by one line of JSON:
 //
 //   announce   list new keys after those that sign
 //   switch     sign with the announced keys, those before stay listed
@@ -81,6 +81,7 @@ class Adapter {
 const certificateOf = (ctx) => ctx.req.socket.getPeerX509Certificate?.();
 const mTLS = {
   enabled: true,
+  certificateBoundAccessTokens: true,
   tlsClientAuth: true,
   selfSignedTlsClientAuth: true,
   getCertificate: certificateOf,
