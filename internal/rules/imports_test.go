@@ -36,6 +36,8 @@ var importTable = []struct {
 	{"internal/strictjson", nil, []string{"net/http"}},
 	{"middleware", []string{"scope", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
+	{"middleware/revocation", []string{"middleware", "internal/strictjson"}, []string{"jwks"}},
+	{"middleware/revocation/secevent", []string{"middleware/revocation", "token", "internal/jws", "internal/strictjson"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},

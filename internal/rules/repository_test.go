@@ -134,6 +134,8 @@ var budget = []struct {
 	{[]string{"jwks", "token", "scope", "introspect", "middleware"}, 147},
 	{[]string{"mtls"}, 43},
 	{[]string{"middleware/forward"}, 12},
+	{[]string{"middleware/revocation"}, 12},
+	{[]string{"middleware/revocation/secevent"}, 12},
 }
 
 func TestTheSurfaceStaysSmall(t *testing.T) {
