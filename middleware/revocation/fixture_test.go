@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +70,34 @@ func ofOpaque(tb testing.TB, said members) middleware.Identity {
 type saying func(ctx context.Context) ([]revocation.Entry, bool, error)
 
 func (f saying) Read(ctx context.Context) ([]revocation.Entry, bool, error) { return f(ctx) }
+
+// scripted is a source that says what a test wants it to.
+type scripted struct {
+	mu      sync.Mutex
+	entries []revocation.Entry
+	same    bool // from the second time on
+	err     error
+	reads   int
+}
+
+func (s *scripted) Read(context.Context) ([]revocation.Entry, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	return s.entries, !s.same || s.reads == 1, s.err
+}
+
+func (s *scripted) say(err error, entries ...revocation.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries, s.err = entries, err
+}
+
+func (s *scripted) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
+}
 
 func newList(tb testing.TB, c revocation.Config) *revocation.List {
 	tb.Helper()

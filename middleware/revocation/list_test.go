@@ -178,10 +178,8 @@ func TestASourceThatCannotBeRead(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		t.Run(fmt.Sprintf("open %v", open), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var broken error
-				source := saying(func(context.Context) ([]revocation.Entry, bool, error) {
-					return []revocation.Entry{{Issuer: issuer, Subject: "alice"}}, true, broken
-				})
+				broken, cut := errors.New("disk on fire"), revocation.Entry{Issuer: issuer, Subject: "alice"}
+				source := &scripted{}
 				l := newList(t, revocation.Config{Sources: []revocation.Source{source}, Every: 10 * time.Second, MaxStale: time.Minute, InsecureOpen: open})
 				decided := func() bool {
 					cut, err := l.Revoked(t.Context(), bob)
@@ -189,15 +187,15 @@ func TestASourceThatCannotBeRead(t *testing.T) {
 					return err == nil
 				}
 				require.Equal(t, open, decided(), "before it was read")
-				broken = errors.New("disk on fire")
+				source.say(broken)
 				running(t, l)
 				require.Equal(t, open, decided(), "before it could be read")
-				broken = nil
+				source.say(nil, cut)
 				time.Sleep(12 * time.Second)
 				require.True(t, decided())
 				require.True(t, revoked(t, l, alice))
 
-				broken = errors.New("disk on fire")
+				source.say(broken)
 				time.Sleep(45 * time.Second)
 				require.True(t, decided(), "within MaxStale")
 				require.True(t, revoked(t, l, alice))
@@ -209,10 +207,9 @@ func TestASourceThatCannotBeRead(t *testing.T) {
 				time.Sleep(30 * time.Second)
 				require.Equal(t, open, decided(), "after MaxStale")
 				require.True(t, l.Status()[0].Stale)
-				cut, err := l.Revoked(t.Context(), alice)
-				require.True(t, cut && err == nil, "whom it had cut off stays cut off")
+				require.True(t, revoked(t, l, alice), "whom it had cut off stays cut off")
 
-				broken = nil
+				source.say(nil, cut)
 				time.Sleep(12 * time.Second)
 				require.True(t, decided())
 			})
@@ -226,11 +223,7 @@ func TestASourceThatHangsHoldsUpNoOther(t *testing.T) {
 			<-ctx.Done()
 			return nil, false, ctx.Err()
 		})
-		reads := 0
-		works := saying(func(context.Context) ([]revocation.Entry, bool, error) {
-			reads++
-			return []revocation.Entry{{Issuer: issuer, Subject: "alice"}}, reads == 1, nil
-		})
+		works := &scripted{entries: []revocation.Entry{{Issuer: issuer, Subject: "alice"}}, same: true}
 		var mu sync.Mutex
 		var failures int
 		l := newList(t, revocation.Config{Sources: []revocation.Source{hangs, works}, Every: time.Second, OnRead: func(s revocation.Status) {
@@ -243,7 +236,7 @@ func TestASourceThatHangsHoldsUpNoOther(t *testing.T) {
 		}})
 		running(t, l)
 		time.Sleep(65 * time.Second)
-		require.Greater(t, reads, 50)
+		require.Greater(t, works.count(), 50)
 		mu.Lock()
 		require.Equal(t, 2, failures, "after 30 s each")
 		mu.Unlock()
@@ -253,14 +246,14 @@ func TestASourceThatHangsHoldsUpNoOther(t *testing.T) {
 
 func TestASourceWithAMistakeChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := []revocation.Entry{{Issuer: issuer, Subject: "alice"}}
-		l := newList(t, revocation.Config{Sources: []revocation.Source{saying(func(context.Context) ([]revocation.Entry, bool, error) { return next, true, nil })}})
+		source := &scripted{entries: []revocation.Entry{{Issuer: issuer, Subject: "alice"}}}
+		l := newList(t, revocation.Config{Sources: []revocation.Source{source}})
 		running(t, l)
-		next = []revocation.Entry{{Issuer: issuer, Subject: "bob"}, {TokenID: "of nobody"}}
+		source.say(nil, revocation.Entry{Issuer: issuer, Subject: "bob"}, revocation.Entry{TokenID: "of nobody"})
 		time.Sleep(time.Minute)
 		require.True(t, revoked(t, l, middleware.Identity{Issuer: issuer, Subject: "alice"}))
 		require.ErrorContains(t, l.Status()[0].LastError, "entry 2: no issuer")
-		next = nil
+		source.say(nil)
 		time.Sleep(time.Minute)
 		require.False(t, revoked(t, l, middleware.Identity{Issuer: issuer, Subject: "alice"}), "a list may become empty")
 	})
