@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,8 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/jwks"
 	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/scope"
+	"github.com/perimeter-go/perimeter/token"
 )
 
 // deaf is a ResponseWriter that costs nothing.
@@ -36,17 +40,55 @@ func passing(next http.Handler) http.Handler {
 	})
 }
 
+var sum [sha256.Size]byte
+
+// direct answers requests by a handler, without a network.
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	return serve(d.handler, r).Result(), nil
+}
+
+// newCachingVerifier has what a service has: the issuer's keys by jwks, and a cache of tokens.
+func newCachingVerifier(tb testing.TB, i *localissuer.Issuer) *token.Verifier {
+	tb.Helper()
+	source, err := jwks.New(i.KeySetURL(), &jwks.Options{HTTPClient: &http.Client{Transport: direct{i}}})
+	require.NoError(tb, err)
+	cache, err := token.NewCache(1000, 10<<20)
+	require.NoError(tb, err)
+	v, err := token.NewVerifier(source, token.Policy{Issuer: i.URL(), Audiences: []string{audience}}, &token.Options{Cache: cache})
+	require.NoError(tb, err)
+	return v
+}
+
 // BenchmarkMiddleware shows what the guard costs beside its floors in the same run: the bare handler, one behind a middleware that
 // only passes a context value, and the verification alone.
 func BenchmarkMiddleware(b *testing.B) {
 	i := localissuer.New("https://id.example")
 	v := newVerifier(b, i)
 	raw := i.AccessToken(audience)
+	text := []byte(raw)
 	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	cached := newCachingVerifier(b, i)
+	remembered := newGuard(b, middleware.JWT(cached))
 	fixed := newGuard(b, &remembering{middleware.Identity{Subject: "alice", Scopes: scope.Granted("orders:read")}})
 	verified := newGuard(b, middleware.JWT(v))
 	active := newClient(b, i)
 	opaque := i.OpaqueToken(audience)
+	ca := newAuthority(b)
+	cert := ca.issue(b, orders)
+	certs := ca.verifier(b, mtls.SPIFFE("example.com"))
+	identified := newGuard(b, middleware.ClientCert(certs))
+	hooked, err := middleware.New(&remembering{middleware.Identity{Subject: "alice", Scopes: scope.Granted("orders:read")}}, &middleware.Options{
+		Limiter: limiting(func(r *http.Request, a middleware.Authenticator) (middleware.Identity, error) {
+			return a.Authenticate(r)
+		}),
+		Revocations: revoking(func(context.Context, middleware.Identity) (bool, error) { return false, nil }),
+		Observer:    observing(func(context.Context, middleware.Decision) {}),
+	})
+	require.NoError(b, err)
+	proved, err := middleware.New(&remembering{middleware.Identity{Subject: "alice"}}, &middleware.Options{Forwarded: forwarding{thumbprint: "x"}})
+	require.NoError(b, err)
 	asked := newGuard(b, middleware.FirstOf(middleware.JWT(v), middleware.Introspect(active)))
 	routes := newRoutes(b,
 		middleware.Rule{Pattern: "GET /healthz", Public: true},
@@ -74,11 +116,36 @@ func BenchmarkMiddleware(b *testing.B) {
 			}
 		})},
 		{"guard, verified ES256, routes", verified.Routes(routes)(bare)},
+		{"certificate's thumbprint alone, mtls", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := mtls.Thumbprint(r.TLS); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"certificate alone, mtls", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := certs.Verify(r.TLS); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"guard, certificate, mtls", identified.Handler(bare)},
+		{"guard, remembered opaque token, routes, mtls", asked.Routes(routes)(bare)},
+		{"guard, fixed identity, every hook, routes", hooked.Routes(routes)(bare)},
+		{"guard, fixed identity, forwarded certificates", proved.Handler(bare)},
+		{"remembered token alone", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := cached.Verify(r.Context(), raw); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"SHA-256 of the token", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sum = sha256.Sum256(text) })},
+		{"guard, remembered token, scope", remembered.Scope("orders:read")(bare)},
+		{"guard, remembered token, routes", remembered.Routes(routes)(bare)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := get("/orders/7", "Authorization: Bearer "+raw)
 			if strings.Contains(bench.name, "opaque") {
 				r = get("/orders/7", "Authorization: Bearer "+opaque)
+			}
+			if strings.Contains(bench.name, "mtls") {
+				r.TLS = stateOf(cert)
 			}
 			w := deaf{http.Header{}}
 			b.ReportAllocs()

@@ -169,10 +169,10 @@ func TestPeersOfARuleAreChecked(t *testing.T) {
 		middleware.Rule{Pattern: "/b", Public: true, Peers: mtls.DNS("a.example.com")},
 		middleware.Rule{Pattern: "/c", Peers: mtls.AnyOf(mtls.DNS("a.example.com"), nil, mtls.URI("nothing"))},
 	)
-	require.ErrorContains(t, err, `middleware: rule 1 ("/a"): Peers: mtls: SPIFFE("Not A Domain")`)
+	require.ErrorContains(t, err, `middleware: rule 1 ("/a"): peers: mtls: SPIFFE("Not A Domain")`)
 	require.ErrorContains(t, err, `middleware: rule 2 ("/b"): a public rule has no`)
-	require.ErrorContains(t, err, `middleware: rule 3 ("/c"): Peers: mtls: AnyOf: rule 1 is nil`)
-	require.ErrorContains(t, err, `middleware: rule 3 ("/c"): Peers: mtls: URI("nothing")`)
+	require.ErrorContains(t, err, `middleware: rule 3 ("/c"): peers: mtls: AnyOf: rule 1 is nil`)
+	require.ErrorContains(t, err, `middleware: rule 3 ("/c"): peers: mtls: URI("nothing")`)
 }
 
 func TestExplainNamesThePeers(t *testing.T) {
@@ -191,7 +191,7 @@ func TestMistakesInCertificateAuthenticators(t *testing.T) {
 		"FirstOf, number 2: ForwardedCert: the verifier is nil",
 		"FirstOf, number 3: RequireCert, cert: the authenticator is nil",
 		"RequireCert, token: JWT: the verifier is nil",
-		"Forwarded is a nil pointer",
+		"options: Forwarded holds a nil *mtls.Forwarded",
 	}, "\n"))
 }
 

@@ -18,7 +18,10 @@ import (
 )
 
 // selfSigned is a certificate that nobody vouches for.
-func selfSigned(t testing.TB) *tls.Certificate { return newAuthority(t).issue(t, "self.example") }
+func selfSigned(tb testing.TB) *tls.Certificate {
+	tb.Helper()
+	return newAuthority(tb).issue(tb, "self.example")
+}
 
 // tokenKinds are the ways to send a token that says what the claims say.
 func tokenKinds(t *testing.T, i *localissuer.Issuer) map[string]struct {
@@ -194,7 +197,7 @@ type forwarding struct {
 }
 
 func (f forwarding) Verify(netip.Addr, *tls.ConnectionState, map[string][]string) (*mtls.Peer, error) {
-	return f.judging.peer, f.err
+	return f.peer, f.err
 }
 
 func (f forwarding) Thumbprint(netip.Addr, *tls.ConnectionState, map[string][]string) (string, error) {

@@ -19,20 +19,28 @@ func (p *policy) checkHeader(h jws.Header) error {
 	return p.checkType(h.Type)
 }
 
-// checkEarly refuses what is not worth a key look-up. That it returns nil proves nothing: the claims are unverified.
-func (p *policy) checkEarly(c *Claims, now time.Time) error {
-	if err := p.checkIssuer(c); err != nil {
-		return err
+// checkEarly refuses what is not worth a key look-up. That it returns nil proves nothing: the claims are unverified, and m may not tell
+// all of them yet.
+func (p *policy) checkEarly(c *Claims, m *members, now time.Time) error {
+	if m.tells(atIssuer) {
+		if err := p.checkIssuer(c); err != nil {
+			return err
+		}
 	}
-	if err := p.checkAudience(c); err != nil {
-		return err
+	if m.tells(atAudience) {
+		if err := p.checkAudience(c); err != nil {
+			return err
+		}
 	}
-	return p.checkExpiry(c, now)
+	if m.tells(atExpiry) {
+		return p.checkExpiry(c, now)
+	}
+	return nil
 }
 
-// check judges every claim. It is called on verified claims only.
-func (p *policy) check(c *Claims, m members, now time.Time) error {
-	if err := p.checkEarly(c, now); err != nil {
+// check judges every claim. It is called on verified claims only, of which m tells all.
+func (p *policy) check(c *Claims, m *members, now time.Time) error {
+	if err := p.checkEarly(c, m, now); err != nil {
 		return err
 	}
 	if err := p.checkKind(m); err != nil {
@@ -105,18 +113,23 @@ func (p *policy) checkLifetime(c *Claims, now time.Time) error {
 	return nil
 }
 
-func (p *policy) checkRequired(m members) error {
+func (p *policy) checkRequired(m *members) error {
 	for _, r := range p.required {
-		value, present := m.get(r.name)
-		if !present || string(value) == "null" {
+		value := *m.at(r.at)
+		if value == "" || value == "null" {
 			return refuse(ReasonClaim, r.name)
 		}
-		s, isString := strictjson.String(value)
-		if isString && s == "" || r.value != "" && (!isString || s != r.value) {
+		if value == `""` || r.value != "" && !says(value, r.value) {
 			return refuse(ReasonClaim, r.name)
 		}
 	}
 	return nil
+}
+
+// says reports whether a claim is a string, and that string.
+func says(value, want string) bool {
+	s, ok := strictjson.String(value)
+	return ok && s == want
 }
 
 func (p *policy) checkClient(c *Claims) error {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto"
 	"errors"
 	"iter"
 	"slices"
@@ -21,13 +22,18 @@ type Claims struct {
 	issuer, subject, clientID, id string
 	keyID, algorithm              string
 
+	audience                    [1]string // what audiences is of, if it is one
 	audiences                   []string
 	scopes                      scope.Set
 	expiry, notBefore, issuedAt time.Time
 
 	bound         bool
 	confirmations []Proof
-	payload       []byte
+	payload       string // the memory of all the strings
+
+	verifier *Verifier        // that has verified them
+	signer   crypto.PublicKey // by which
+	window   window           // empty unless they are remembered
 }
 
 var nothing Claims
@@ -97,8 +103,13 @@ func (c *Claims) Decode(v any) error {
 	if len(c.get().payload) == 0 {
 		return errors.New("token: no claims to decode")
 	}
-	return jws.Decode(c.payload, v)
+	return jws.Decode([]byte(c.payload), v)
 }
 
 // Payload returns a copy of the verified bytes, a JSON object.
-func (c *Claims) Payload() []byte { return slices.Clone(c.get().payload) }
+func (c *Claims) Payload() []byte {
+	if c.get().payload == "" {
+		return nil
+	}
+	return []byte(c.payload)
+}

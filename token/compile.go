@@ -28,27 +28,27 @@ type policy struct {
 	required    []requirement
 
 	clientIDs      []string
-	clientIDClaims []string
+	clientAt       []int // the places of the claims that name the client
 	clientRequired bool
 
-	scopeClaims, grantClaims []string
-	ceiling                  scope.Set
-	hasCeiling               bool
+	scopeAt, grantAt []int
+	ceiling          scope.Set
+	hasCeiling       bool
 
 	keySetURLs                  []string
 	maxLifetime, maxAge, leeway time.Duration
 
-	reads map[string]bool // the claims that any rule reads
+	reads *reads
 }
 
 // requirement is one of Policy.RequiredClaims.
-type requirement struct{ name, value string }
+type requirement struct {
+	name, value string
+	at          int
+}
 
 // Claims with a meaning of their own, which no list of claims may give another.
 var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf"}
-
-// Claims that are read whatever the policy says.
-var alwaysRead = append([]string{"client_id", "events", "at_hash", "c_hash"}, reservedClaims...)
 
 // mistakes collects what is wrong with a configuration.
 type mistakes []error
@@ -73,29 +73,30 @@ func compile(p Policy) (*policy, error) {
 	if len(m) > 0 {
 		return nil, errors.Join(m...)
 	}
+	claims := newReads()
 	c := &policy{
 		issuer:         p.Issuer,
 		audiences:      slices.Clone(p.Audiences),
 		anyAudience:    p.InsecureAnyAudience,
 		algorithms:     canonicalAlgorithms(p.Algorithms),
 		typ:            canonicalType(p.Type),
-		required:       requirements(p.RequiredClaims),
+		required:       requirements(p.RequiredClaims, claims),
 		clientIDs:      slices.Clone(p.ClientIDs),
-		clientIDClaims: orDefault(p.ClientIDClaims, "client_id", "azp", "cid", "appid"),
+		clientAt:       claims.add(orDefault(p.ClientIDClaims, "client_id", "azp", "cid", "appid")...),
 		clientRequired: len(p.ClientIDClaims) > 0 || len(p.ClientIDs) > 0,
-		scopeClaims:    orDefault(p.ScopeClaims, "scope", "scp"),
-		grantClaims:    slices.Clone(p.GrantClaims),
+		scopeAt:        claims.add(orDefault(p.ScopeClaims, "scope", "scp")...),
+		grantAt:        claims.add(p.GrantClaims...),
 		ceiling:        ceiling,
 		hasCeiling:     len(p.ScopesAllowed) > 0,
 		keySetURLs:     slices.Clone(p.KeySetURLs),
 		maxLifetime:    p.MaxLifetime,
 		maxAge:         p.MaxAge,
 		leeway:         p.Leeway,
+		reads:          claims,
 	}
 	if c.leeway == 0 {
 		c.leeway = defaultLeeway
 	}
-	c.reads = c.names()
 	return c, nil
 }
 
@@ -106,24 +107,11 @@ func orDefault(list []string, otherwise ...string) []string {
 	return slices.Clone(list)
 }
 
-func (p *policy) names() map[string]bool {
-	all := map[string]bool{}
-	for _, list := range [][]string{alwaysRead, p.clientIDClaims, p.scopeClaims, p.grantClaims} {
-		for _, name := range list {
-			all[name] = true
-		}
-	}
-	for _, r := range p.required {
-		all[r.name] = true
-	}
-	return all
-}
-
 // requirements are sorted, so that the first one missed is always the same.
-func requirements(claims map[string]string) []requirement {
+func requirements(claims map[string]string, r *reads) []requirement {
 	var all []requirement
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		all = append(all, requirement{name, claims[name]})
+		all = append(all, requirement{name, claims[name], r.add(name)[0]})
 	}
 	return all
 }

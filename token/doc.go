@@ -17,6 +17,12 @@
 // error means that this could not be found out, because the keys could not be had: 503, and the token may be as good as
 // ever. [ReasonOf] gives a stable word for metrics. No error text holds a token, a claim's value or a key.
 //
+// # Again
+//
+// With a [Cache] in its [Options] a verifier remembers the tokens that it has verified. A token that comes again is found by all of its
+// text; its key must still be one of the issuer's, its times are judged by the clock of the moment, and whatever it is bound to must be
+// proved again. What this saves is reading the token and checking its signature, and nothing else.
+//
 // # Order
 //
 // Cheap refusals come first: size, shape, algorithm, header, type, and then the unverified iss, aud and exp, which can refuse

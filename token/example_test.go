@@ -77,6 +77,34 @@ func ExampleNewMux() {
 	// https://partners.example.com grants orders:read
 }
 
+// Tokens that were verified are remembered, and a key that was withdrawn is seen at once.
+func ExampleNewCache() {
+	issuer := localissuer.New("https://id.example.com")
+	cache, err := token.NewCache(100_000, 200<<20) // tokens, and bytes that they take at most
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(issuer, token.AccessTokenPolicy(issuer.URL(), "orders-api"), &token.Options{Cache: cache})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	raw := issuer.AccessToken("orders-api")
+	for range 2 {
+		_, err = verifier.Verify(context.Background(), raw)
+		entries, _ := cache.Size()
+		fmt.Println(err, entries)
+	}
+	issuer.Rotate() // the old keys are withdrawn
+	_, err = verifier.Verify(context.Background(), raw)
+	entries, _ := cache.Size()
+	fmt.Println(err, entries)
+	// Output:
+	// <nil> 1
+	// <nil> 1
+	// token: refused: unknown_key (kid) 0
+}
+
 // Claims of an issuer's own are read into a type of the service's own.
 func ExampleClaims_Decode() {
 	issuer := localissuer.New("https://id.example.com")

@@ -31,13 +31,13 @@ func (p *policy) checkType(typ string) error {
 
 // checkKind refuses a token whose claims say that it is an ID token (OpenID Connect Core 1.0 section 3.3.2.11), a security
 // event or a logout token (RFC 8417, OpenID Connect Back-Channel Logout 1.0).
-func (p *policy) checkKind(m members) error {
+func (p *policy) checkKind(m *members) error {
 	if p.asksForAnotherKind() {
 		return nil
 	}
-	for _, name := range []string{"events", "at_hash", "c_hash"} {
-		if _, present := m.get(name); present {
-			return refuse(ReasonType, name)
+	for _, at := range [...]int{atEvents, atAccessTokenHash, atCodeHash} {
+		if m.has(at) {
+			return refuse(ReasonType, p.reads.names[at])
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"errors"
-	"maps"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/internal/strictjson"
@@ -15,32 +14,46 @@ import (
 //
 // The zero Mux decides nothing: every token is undecided.
 type Mux struct {
-	byIssuer map[string]*Verifier
-	reads    map[string]bool
+	byIssuer map[string]branch
+	reads    *reads
 	maxBytes int
+	headers  *headers
+	cache    *Cache // that of the verifiers that have one
 }
 
-// NewMux returns a Mux over one verifier per issuer. None at all, a nil one and two of the same issuer are mistakes, reported
-// together.
+// branch is a verifier, and where the Mux has the claims that it reads.
+type branch struct {
+	*Verifier
+
+	places []int
+}
+
+// NewMux returns a Mux over one verifier per issuer. None at all, a nil one, two of the same issuer and two with different caches are
+// mistakes, reported together. A token that a verifier remembers is remembered for the Mux too, and the other way round.
 func NewMux(vs ...*Verifier) (*Mux, error) {
 	var wrong mistakes
 	if len(vs) == 0 {
 		wrong.addf("a Mux needs a Verifier")
 	}
-	m := &Mux{byIssuer: map[string]*Verifier{}, reads: map[string]bool{}}
+	m := &Mux{byIssuer: map[string]branch{}, reads: newReads(), headers: new(headers)}
 	for i, v := range vs {
 		issuer := v.issuer()
 		if issuer == "" {
 			wrong.addf("Verifier %d is nil or was not made by NewVerifier", i)
 			continue
 		}
-		if m.byIssuer[issuer] != nil {
+		if _, known := m.byIssuer[issuer]; known {
 			wrong.addf("Verifier %d is another one of issuer %q", i, issuer)
 			continue
 		}
-		m.byIssuer[issuer] = v
+		if v.cache != nil && m.cache != nil && v.cache != m.cache {
+			wrong.addf("Verifier %d has another Cache than one before it", i)
+		}
+		if v.cache != nil {
+			m.cache = v.cache
+		}
+		m.byIssuer[issuer] = branch{v, m.reads.add(v.policy.reads.names...)}
 		m.maxBytes = max(m.maxBytes, v.maxBytes)
-		maps.Copy(m.reads, v.policy.reads)
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return nil, err
@@ -53,25 +66,65 @@ func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, e
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
 	}
-	msg, err := jws.Parse(raw, m.maxBytes)
-	if err != nil {
+	if m.cache == nil || len(raw) > m.maxBytes {
+		return m.verify(ctx, raw, have)
+	}
+	k := m.cache.keyer.of(raw)
+	if c, err := m.cache.recall(ctx, &k, m, have); c != nil || err != nil {
+		return c, err
+	}
+	c, err := m.verify(ctx, raw, have)
+	if err == nil {
+		m.cache.remember(&k, c)
+	}
+	return c, err
+}
+
+// verify is Verify without a memory.
+func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
+	var msg jws.Message
+	if err := msg.Split(raw, m.maxBytes); err != nil {
 		return nil, refuseJWS(err)
 	}
-	claims, err := scan(msg.Payload(), m.reads)
+	passed, err := m.headers.read(&msg)
 	if err != nil {
 		return nil, err
 	}
-	value, _ := claims.get("iss")
-	issuer, _ := strictjson.String(value)
-	v, known := m.byIssuer[issuer]
-	if !known {
-		return nil, refuse(ReasonIssuer, "iss")
+	var all, own members
+	v, err := m.choose(&msg, &all)
+	if err != nil {
+		return nil, err
 	}
 	if len(raw) > v.maxBytes {
 		return nil, refuse(ReasonMalformed, "token")
 	}
-	if err := v.policy.checkHeader(msg.Header()); err != nil {
-		return nil, err
+	if passed != v.policy {
+		if err := v.policy.checkHeader(msg.Header()); err != nil {
+			return nil, err
+		}
 	}
-	return v.decide(ctx, msg, claims, have)
+	own.pick(&all, v.places)
+	c, err := v.decide(ctx, &msg, &own, have)
+	if err == nil && passed != v.policy {
+		m.headers.add(&msg, v.policy)
+	}
+	return c, err
+}
+
+// choose reads the claims of msg, as far as it is worth it, and returns the branch for its issuer.
+func (m *Mux) choose(msg *jws.Message, all *members) (branch, error) {
+	if err := all.read(msg, m.reads); err != nil {
+		return branch{}, err
+	}
+	if !all.tells(atIssuer) {
+		if err := all.findIssuer(msg, m.reads); err != nil {
+			return branch{}, err
+		}
+	}
+	issuer, _ := strictjson.String(*all.at(atIssuer))
+	v, known := m.byIssuer[issuer]
+	if !known {
+		return branch{}, refuse(ReasonIssuer, "iss")
+	}
+	return v, nil
 }

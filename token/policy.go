@@ -102,5 +102,9 @@ type Options struct {
 	// MaxBytes is the size of the longest token that is looked at. The default is 16 KiB; it can only be lowered.
 	MaxBytes int
 
+	// Cache remembers verified tokens, so that one that comes again costs little more than its SHA-256. It may be shared with other
+	// verifiers. The default is nil: every token is verified in full.
+	Cache *Cache
+
 	_ struct{}
 }

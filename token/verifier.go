@@ -33,6 +33,8 @@ type Verifier struct {
 	keys     KeySource
 	policy   *policy
 	maxBytes int
+	headers  *headers
+	cache    *Cache // nil: none
 }
 
 var errNoVerifier = errors.New("token: undecided: the verifier was not made by its constructor")
@@ -44,18 +46,24 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if isNil(keys) {
 		m.addf("the key source is nil")
 	}
+	if opts == nil {
+		opts = &Options{}
+	}
 	size := maxBytes
-	if opts != nil && opts.MaxBytes != 0 {
+	if opts.MaxBytes != 0 {
 		size = opts.MaxBytes
 	}
 	if size < 0 || size > maxBytes {
 		m.addf("Options.MaxBytes is %d, not between 1 and %d", size, maxBytes)
 	}
+	if opts.Cache != nil && opts.Cache.keyer == nil {
+		m.addf("Options.Cache was not made by NewCache")
+	}
 	compiled, err := compile(p)
 	if err := errors.Join(append(m, err)...); err != nil {
 		return nil, err
 	}
-	return &Verifier{keys: keys, policy: compiled, maxBytes: size}, nil
+	return &Verifier{keys: keys, policy: compiled, maxBytes: size, headers: new(headers), cache: opts.Cache}, nil
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
@@ -85,76 +93,135 @@ func (v *Verifier) issuer() string {
 // of its cnf claim equals one of the proofs; a token that is bound to nothing needs none and is not made better by them.
 //
 // An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had; it wraps
-// what the key source returned. Verify costs at most one call of the key source, and none for a token that can be refused without.
+// what the key source returned.
+//
+// Verify costs at most one call of the key source, and none for a token that can be refused without. Of a payload with more than 2 KiB, or
+// with more than 64 members and elements, only the start is looked at for that: what is wrong further on is found after the signature.
+// A token that is remembered costs one call as well, and a second if its key was replaced by another.
 func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if v == nil || v.policy == nil {
 		return nil, errNoVerifier
 	}
-	msg, err := jws.Parse(raw, v.maxBytes)
-	if err != nil {
+	if v.cache == nil || len(raw) > v.maxBytes {
+		return v.verify(ctx, raw, have)
+	}
+	k := v.cache.keyer.of(raw)
+	if c, err := v.cache.recall(ctx, &k, v, have); c != nil || err != nil {
+		return c, err
+	}
+	c, err := v.verify(ctx, raw, have)
+	if err == nil {
+		v.cache.remember(&k, c)
+	}
+	return c, err
+}
+
+// verify is Verify without a memory.
+func (v *Verifier) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
+	var msg jws.Message
+	if err := msg.Split(raw, v.maxBytes); err != nil {
 		return nil, refuseJWS(err)
 	}
-	if err := v.policy.checkHeader(msg.Header()); err != nil {
-		return nil, err
-	}
-	m, err := scan(msg.Payload(), v.policy.reads)
+	passed, err := v.headers.read(&msg)
 	if err != nil {
 		return nil, err
 	}
-	return v.decide(ctx, msg, m, have)
+	if passed != v.policy {
+		if err := v.policy.checkHeader(msg.Header()); err != nil {
+			return nil, err
+		}
+	}
+	var m members
+	if err := m.read(&msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	c, err := v.decide(ctx, &msg, &m, have)
+	if err == nil && passed != v.policy {
+		v.headers.add(&msg, v.policy)
+	}
+	return c, err
 }
 
 // decide goes from a token whose header has passed to a verdict.
-func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m members, have []Proof) (*Claims, error) {
-	c, err := v.policy.read(m, msg.Header(), msg.Payload())
+func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof) (*Claims, error) {
+	c, err := v.policy.read(m, msg)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.policy.checkEarly(c, time.Now()); err != nil {
+	if err := v.policy.checkEarly(c, m, time.Now()); err != nil {
 		return nil, err
 	}
-	if err := v.checkSignature(ctx, msg); err != nil {
+	signer, err := v.checkSignature(ctx, msg)
+	if err != nil {
 		return nil, err
+	}
+	if m.partly {
+		if c, err = v.readAll(msg, m); err != nil {
+			return nil, err
+		}
 	}
 	if err := v.policy.readGrants(c, m); err != nil {
 		return nil, err
 	}
-	// From here on c is verified, although most of it was read before: the signature covers the token's own text, of which msg decoded the
-	// payload once, by an encoding with exactly one spelling, and nobody else holds that slice. So nothing is read again, but
-	// everything is judged again, at a time that counts the wait for keys.
+	// From here on c is verified, although most of it may have been read before: the signature covers the token's own text, of which msg
+	// decoded the payload once, into a string, by an encoding with exactly one spelling. So nothing is read again, but everything is judged
+	// again, at a time that counts the wait for keys.
 	if err := v.policy.check(c, m, time.Now()); err != nil {
 		return nil, err
 	}
 	if err := c.checkProofs(have); err != nil {
 		return nil, err
 	}
+	c.verifier, c.signer = v, signer
 	return c, nil
 }
 
-// checkSignature returns nil only if a key of the issuer made the signature.
-func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) error {
-	h := msg.Header()
-	keys, err := v.keys.PublicKeys(ctx, h.KeyID, h.Algorithm)
-	if errors.Is(err, ErrRefused) { // a key source has no say on the token
-		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
+// readAll reads what was read only partly.
+func (v *Verifier) readAll(msg *jws.Message, m *members) (*Claims, error) {
+	if err := m.readAll(msg, v.policy.reads); err != nil {
+		return nil, err
 	}
+	return v.policy.read(m, msg)
+}
+
+// publicKeys asks for the keys that may have signed a token, of which there is at least one.
+func (v *Verifier) publicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	keys, err := v.keys.PublicKeys(ctx, kid, alg)
 	if err != nil {
-		return fmt.Errorf("token: undecided: no keys: %w", err)
+		return nil, undecided(err)
 	}
-	if h.KeyID == "" && len(keys) > maxWithoutKeyID {
-		return refuse(ReasonUnknownKey, "kid")
+	if len(keys) == 0 || kid == "" && len(keys) > maxWithoutKeyID {
+		return nil, refuse(ReasonUnknownKey, "kid")
+	}
+	return keys, nil
+}
+
+// checkSignature returns the key of the issuer that made the signature; without one, an error.
+func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) (crypto.PublicKey, error) {
+	h := msg.Header()
+	keys, err := v.publicKeys(ctx, h.KeyID, h.Algorithm)
+	if err != nil {
+		return nil, err
 	}
 	fitting := false
-	for _, key := range keys {
+	for _, key := range keys { // of which there is one, but for a rotation or a token that does not say which
 		err := msg.Verify(key)
 		if err == nil {
-			return nil
+			return key, nil
 		}
 		e, ok := errors.AsType[*jws.Error](err)
 		fitting = fitting || ok && e.Kind == jws.KindSignature
 	}
 	if !fitting {
-		return refuse(ReasonUnknownKey, "kid")
+		return nil, refuse(ReasonUnknownKey, "kid")
 	}
-	return refuse(ReasonSignature, "signature")
+	return nil, refuse(ReasonSignature, "signature")
+}
+
+// undecided is the error of a token whose keys could not be had.
+func undecided(err error) error {
+	if errors.Is(err, ErrRefused) { // a key source has no say on the token
+		return fmt.Errorf("token: undecided: no keys: %v", err) //nolint:errorlint // the chain must not say refused
+	}
+	return fmt.Errorf("token: undecided: no keys: %w", err)
 }

@@ -120,7 +120,7 @@ func verify(compact string, key crypto.PublicKey) (payload []byte, err error) {
 	if err := m.Verify(key); err != nil {
 		return nil, err
 	}
-	return m.Payload(), nil
+	return []byte(m.Payload()), nil
 }
 
 func requireKind(t *testing.T, want jws.Kind, err error) {

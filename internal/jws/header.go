@@ -5,6 +5,10 @@ import "github.com/perimeter-go/perimeter/internal/strictjson"
 // maxKeyID is the length of the longest kid, in bytes.
 const maxKeyID = 256
 
+// maxHeaderValues is how many members and elements there may be in a header, at all depths. It must be read before anything is known of its
+// sender.
+const maxHeaderValues = 64
+
 // Header is what a JOSE header says, as far as anyone may act on it. Absent members are "", and so are an empty kid and typ.
 type Header struct {
 	Algorithm string // alg (RFC 7515 section 4.1.1), one of those that are Supported
@@ -15,49 +19,54 @@ type Header struct {
 
 // readHeader reads a JOSE header. Members that change what is verified, or that carry a key, refuse the token; members that
 // nobody knows are ignored, as RFC 7515 section 4 asks.
-func readHeader(data []byte) (Header, error) {
+func readHeader(data string) (Header, error) {
 	var h Header
-	err := strictjson.Object(data, func(name string, value []byte) error {
-		switch name {
-		case "alg":
-			alg, ok := strictjson.String(value)
-			if !ok || !Supported(alg) {
-				return refuse(KindAlgorithm)
-			}
-			h.Algorithm = alg
-		case "kid":
-			return text(value, maxKeyID, &h.KeyID)
-		case "typ":
-			return text(value, maxHeader, &h.Type)
-		case "jku":
-			if err := text(value, maxHeader, &h.KeySetURL); err != nil {
-				return err
-			}
-			if h.KeySetURL == "" { // it is present, which must not read as absent
-				return refuse(KindHeader)
-			}
-			return nil
-		case "crit", // extensions that must be understood: none is (section 4.1.11); empty or null, it is malformed as well
-			"b64",               // RFC 7797: the payload would not be what is signed
-			"zip", "enc", "p2c", // RFC 7516, RFC 7518: encryption, and work at the sender's choice
-			"jwk", "x5c", "x5u": // section 4.1.3 to 4.1.6: the sender's own idea of the key
-			return refuse(KindHeader)
+	var first error
+	err := strictjson.Scan(data, maxHeaderValues, func(name, value string) {
+		if err := h.member(name, value); first == nil {
+			first = err
 		}
-		return nil
 	})
 	switch {
-	case err == nil && h.Algorithm == "":
+	case err != nil:
+		return Header{}, refuse(KindMalformed)
+	case first != nil:
+		return Header{}, first
+	case h.Algorithm == "":
 		return Header{}, refuse(KindAlgorithm)
-	case err == nil:
-		return h, nil
 	}
-	if own, ok := err.(*Error); ok { //nolint:errorlint // strictjson returns the callback's error as it is
-		return Header{}, own
-	}
-	return Header{}, refuse(KindMalformed)
+	return h, nil
 }
 
-func text(value []byte, most int, into *string) error {
+func (h *Header) member(name, value string) error {
+	switch name {
+	case "alg":
+		alg, ok := strictjson.String(value)
+		if !ok || !Supported(alg) {
+			return refuse(KindAlgorithm)
+		}
+		h.Algorithm = alg
+	case "kid":
+		return readText(value, maxKeyID, &h.KeyID)
+	case "typ":
+		return readText(value, maxHeader, &h.Type)
+	case "jku":
+		if err := readText(value, maxHeader, &h.KeySetURL); err != nil {
+			return err
+		}
+		if h.KeySetURL == "" { // it is present, which must not read as absent
+			return refuse(KindHeader)
+		}
+	case "crit", // extensions that must be understood: none is (section 4.1.11); empty or null, it is malformed as well
+		"b64",               // RFC 7797: the payload would not be what is signed
+		"zip", "enc", "p2c", // RFC 7516, RFC 7518: encryption, and work at the sender's choice
+		"jwk", "x5c", "x5u": // section 4.1.3 to 4.1.6: the sender's own idea of the key
+		return refuse(KindHeader)
+	}
+	return nil
+}
+
+func readText(value string, most int, into *string) error {
 	s, ok := strictjson.String(value)
 	if !ok || len(s) > most {
 		return refuse(KindMalformed)

@@ -3,100 +3,128 @@ package jws
 import (
 	"crypto"
 	"encoding/base64"
+	"strings"
 )
-
-// maxHeader is the size of the largest header that is read, decoded, in bytes.
-const maxHeader = 4 << 10
-
-// Message is a well-formed JWS. It is immutable; what it lends is not to be written to.
-type Message struct {
-	header    Header
-	input     []byte // what is signed: the header segment, a dot, the payload segment (RFC 7515 section 5.1)
-	payload   []byte
-	signature []byte
-}
-
-// Parse reads a compact JWS of at most maxBytes. It looks at no key and verifies nothing.
-func Parse(compact string, maxBytes int) (*Message, error) {
-	if len(compact) > maxBytes {
-		return nil, refuse(KindMalformed)
-	}
-	first, last, ok := dots(compact)
-	if !ok || base64.RawURLEncoding.DecodedLen(first) > maxHeader || last+1 == len(compact) {
-		return nil, refuse(KindMalformed)
-	}
-	text := []byte(compact)
-	decoded := make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(text)))
-	header, decoded, ok1 := segment(decoded, text[:first])
-	payload, decoded, ok2 := segment(decoded, text[first+1:last])
-	signature, _, ok3 := segment(decoded, text[last+1:])
-	if !ok1 || !ok2 || !ok3 {
-		return nil, refuse(KindMalformed)
-	}
-	h, err := readHeader(header)
-	if err != nil {
-		return nil, err
-	}
-	return &Message{header: h, input: text[:last], payload: payload, signature: signature}, nil
-}
-
-// dots finds the two dots of a text that otherwise holds only bytes of the base64url alphabet.
-func dots(compact string) (first, last int, ok bool) {
-	n := 0
-	for i := range len(compact) {
-		switch class[compact[i]] {
-		case outside:
-			return 0, 0, false
-		case dot:
-			if n++; n == 1 {
-				first = i
-			} else {
-				last = i
-			}
-		}
-	}
-	return first, last, n == 2
-}
 
 const (
-	outside = iota // the base64 package would skip line breaks, so every byte is looked at
-	letter
-	dot
+	// maxHeader is the size of the largest header that is read, decoded, in bytes.
+	maxHeader = 4 << 10
+	// maxSignature is the size of the longest signature, that of the longest RSA key.
+	maxSignature = maxRSABits / 8
 )
 
-var class = func() (c [256]uint8) {
-	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
-		c[b] = letter
-	}
-	c['.'] = dot
-	return c
-}()
+// Message is a compact JWS. It may stand on the stack: what it returns does not refer to it. The zero Message verifies under no key.
+type Message struct {
+	compact     string
+	first, last int // where the dots are
+	header      Header
+	payload     string
 
-// strict refuses bits that stand for nothing (RFC 4648 section 3.5).
-var strict = base64.RawURLEncoding.Strict()
-
-// segment appends what text encodes to buffer and returns that part, which cannot grow into the rest.
-func segment(buffer, text []byte) (part, grown []byte, ok bool) {
-	start := len(buffer)
-	grown, err := strict.AppendDecode(buffer, text)
-	if err != nil {
-		return nil, buffer, false
-	}
-	return grown[start:len(grown):len(grown)], grown, true
+	near          [2 << 10]byte // compact, if it is short enough, because bytes is what hashes and decoders take
+	signature     [maxSignature]byte
+	signatureSize int
 }
+
+// Parse reads a compact JWS of at most maxBytes. It looks at no key and verifies nothing. It is [Message.Split], [Message.ReadHeader] and
+// [Message.ReadPayload], for who has nothing to do between them.
+func Parse(compact string, maxBytes int) (*Message, error) {
+	m := new(Message)
+	if err := m.Split(compact, maxBytes); err != nil {
+		return nil, err
+	}
+	if _, err := m.ReadPayload(); err != nil {
+		return nil, err
+	}
+	if err := m.ReadHeader(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Split finds the segments of a compact JWS of at most maxBytes and decodes the signature. What the other two encode, if anything, is not
+// looked at.
+func (m *Message) Split(compact string, maxBytes int) error {
+	m.header, m.payload = Header{}, ""
+	if !m.split(compact, maxBytes) {
+		*m = Message{}
+		return refuse(KindMalformed)
+	}
+	return nil
+}
+
+func (m *Message) split(compact string, maxBytes int) bool {
+	if len(compact) > maxBytes {
+		return false
+	}
+	first := strings.IndexByte(compact, '.')
+	last := first + 1 + strings.IndexByte(compact[first+1:], '.') // a third one is no letter of base64
+	if last <= first ||
+		base64.RawURLEncoding.DecodedLen(first) > maxHeader || base64.RawURLEncoding.DecodedLen(len(compact)-last-1) > maxSignature {
+		return false
+	}
+	m.compact, m.first, m.last = compact, first, last
+	copy(m.near[:], compact)
+	var err error
+	m.signatureSize, err = decode(m.signature[:], m.bytes(last+1, len(compact)))
+	return err == nil && m.signatureSize > 0
+}
+
+// bytes is a part of the token, not to be written to.
+func (m *Message) bytes(start, end int) []byte {
+	if end <= len(m.near) {
+		return m.near[start:end]
+	}
+	return []byte(m.compact[start:end])
+}
+
+// HeaderSegment returns the header as it stands in the token.
+func (m *Message) HeaderSegment() string { return m.compact[:m.first] }
+
+// ReadHeader reads the header.
+func (m *Message) ReadHeader() error {
+	data, err := text(m.bytes(0, m.first))
+	if err != nil {
+		return err
+	}
+	m.header, err = readHeader(data)
+	return err
+}
+
+// UseHeader is ReadHeader for who has read the very same segment before, and got h.
+func (m *Message) UseHeader(h Header) { m.header = h }
 
 // Header returns what the header says. It is unverified until Verify has returned nil.
 func (m *Message) Header() Header { return m.header }
 
-// Payload returns the decoded payload. It is unverified until Verify has returned nil, and may be anything. The slice is
-// lent.
-func (m *Message) Payload() []byte { return m.payload }
+// PayloadSize is the size of the payload, decoded, in bytes.
+func (m *Message) PayloadSize() int { return base64.RawURLEncoding.DecodedLen(m.last - m.first - 1) }
 
-// Verify returns nil only if the signature over the token's own bytes is that of key under the header's algorithm.
+// ReadPayload decodes the payload and returns it. It is unverified until Verify has returned nil, and may be anything.
+func (m *Message) ReadPayload() (string, error) {
+	if m.payload != "" {
+		return m.payload, nil
+	}
+	var err error
+	m.payload, err = text(m.bytes(m.first+1, m.last))
+	return m.payload, err
+}
+
+// PeekPayload decodes no more than the first size bytes of the payload. What it returns may end anywhere.
+func (m *Message) PeekPayload(size int) (string, error) {
+	return text(m.bytes(m.first+1, min(m.last, m.first+1+size/3*4)))
+}
+
+// Payload returns what ReadPayload returned.
+func (m *Message) Payload() string { return m.payload }
+
+// Verify returns nil only if the signature over the token's own bytes is that of one of the keys under the header's algorithm. Otherwise
+// it is KindSignature if the signature could have been that of one of them, and KindKey if not.
 //
-// key is an *rsa.PublicKey, an *ecdsa.PublicKey or an ed25519.PublicKey; anything else is KindKey, and so is a key that is
+// A key is an *rsa.PublicKey, an *ecdsa.PublicKey or an ed25519.PublicKey; anything else is KindKey, and so is a key that is
 // unfit: RSA outside of 2048 to 4096 bits or with an exponent below 65537, a point off the curve or of small order, another
 // curve than the algorithm's.
-func (m *Message) Verify(key crypto.PublicKey) error {
-	return VerifySignature(m.header.Algorithm, key, m.input, m.signature)
+func (m *Message) Verify(keys ...crypto.PublicKey) error {
+	var near [2 << 10]byte                           // most tokens are shorter
+	input := append(near[:0], m.compact[:m.last]...) // RFC 7515 section 5.1
+	return verify(m.header.Algorithm, keys, input, m.signature[:m.signatureSize])
 }

@@ -18,34 +18,58 @@ const (
 
 // VerifySignature is the check behind [Message.Verify], for a signature and an input that did not come as a compact JWS.
 func VerifySignature(alg string, key crypto.PublicKey, input, signature []byte) error {
+	return verify(alg, []crypto.PublicKey{key}, input, signature)
+}
+
+// verify hashes the input once, however many keys there are.
+func verify(alg string, keys []crypto.PublicKey, input, signature []byte) error {
 	a, ok := algorithms[alg]
 	if !ok {
 		return refuse(KindAlgorithm)
 	}
+	var digest []byte // apart from what it is of: crypto/* keeps it from the stack
+	if a.scheme != edwards && len(keys) > 0 {
+		digest = hash(a.hash, input)
+	}
+	kind := KindKey
+	for _, key := range keys {
+		got := a.verify(key, input, digest, signature)
+		if got == 0 {
+			return nil
+		}
+		if got == KindSignature {
+			kind = got
+		}
+	}
+	return refuse(kind)
+}
+
+// verify is 0 only if the signature is that of key.
+func (a algorithm) verify(key crypto.PublicKey, input, digest, signature []byte) Kind {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		return verifyRSA(a, k, input, signature)
+		return a.verifyRSA(k, digest, signature)
 	case *ecdsa.PublicKey:
-		return verifyECDSA(a, k, input, signature)
+		return a.verifyECDSA(k, digest, signature)
 	case ed25519.PublicKey:
-		return verifyEd25519(a, k, input, signature)
+		return a.verifyEd25519(k, input, signature)
 	default:
-		return refuse(KindKey)
+		return KindKey
 	}
 }
 
-func verifyRSA(a algorithm, key *rsa.PublicKey, input, signature []byte) error {
+func (a algorithm) verifyRSA(key *rsa.PublicKey, digest, signature []byte) Kind {
 	if a.scheme != pkcs1 && a.scheme != pss || !fitRSA(key) {
-		return refuse(KindKey)
+		return KindKey
 	}
-	digest := digest(a.hash, input)
-	var err error
+	if len(signature) != key.Size() {
+		return KindSignature
+	}
 	if a.scheme == pss { // the salt is exactly as long as the hash (RFC 7518 section 3.5)
-		err = rsa.VerifyPSS(key, a.hash, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	} else {
-		err = rsa.VerifyPKCS1v15(key, a.hash, digest, signature)
+		opts := rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return verdict(rsa.VerifyPSS(key, a.hash, digest, signature, &opts) == nil)
 	}
-	return verdict(err == nil && len(signature) == key.Size())
+	return verdict(rsa.VerifyPKCS1v15(key, a.hash, digest, signature) == nil)
 }
 
 func fitRSA(key *rsa.PublicKey) bool {
@@ -56,23 +80,22 @@ func fitRSA(key *rsa.PublicKey) bool {
 	return minRSABits <= bits && bits <= maxRSABits && key.E >= minRSAExp && key.E&1 == 1
 }
 
-func verifyECDSA(a algorithm, key *ecdsa.PublicKey, input, signature []byte) error {
+func (a algorithm) verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) Kind {
 	if a.scheme != ecdsaRaw || !fitECDSA(a, key) {
-		return refuse(KindKey)
+		return KindKey
 	}
 	size := (a.curve.Params().BitSize + 7) / 8
 	if len(signature) != 2*size { // R and S, each as long as the order (RFC 7518 section 3.4)
-		return refuse(KindSignature)
+		return KindSignature
 	}
-	var onStack [maxDER]byte
-	der := appendDER(onStack[:0], signature[:size], signature[size:])
-	if ecdsa.VerifyASN1(key, digest(a.hash, input), der) { // refuses R and S that are zero, or the order and above
-		return nil
+	der := appendDER(make([]byte, 0, maxDER), signature[:size], signature[size:])
+	if ecdsa.VerifyASN1(key, digest, der) { // refuses R and S that are zero, or the order and above
+		return 0
 	}
 	if _, err := key.Bytes(); err != nil { // not on the curve: no signature could be good
-		return refuse(KindKey)
+		return KindKey
 	}
-	return refuse(KindSignature)
+	return KindSignature
 }
 
 func fitECDSA(a algorithm, key *ecdsa.PublicKey) bool {
@@ -80,15 +103,15 @@ func fitECDSA(a algorithm, key *ecdsa.PublicKey) bool {
 		key.X != nil && key.Y != nil //nolint:staticcheck // a key that someone made by hand must not panic in crypto/ecdsa
 }
 
-func verifyEd25519(a algorithm, key ed25519.PublicKey, input, signature []byte) error {
+func (a algorithm) verifyEd25519(key ed25519.PublicKey, input, signature []byte) Kind {
 	if a.scheme != edwards || !fitEd25519(key) {
-		return refuse(KindKey)
+		return KindKey
 	}
 	return verdict(ed25519.Verify(key, input, signature)) // refuses another length than 64, and an S of the order and above
 }
 
-func digest(hash crypto.Hash, input []byte) []byte {
-	switch hash {
+func hash(by crypto.Hash, input []byte) []byte {
+	switch by {
 	case crypto.SHA256:
 		sum := sha256.Sum256(input)
 		return sum[:]
@@ -101,9 +124,9 @@ func digest(hash crypto.Hash, input []byte) []byte {
 	}
 }
 
-func verdict(good bool) error {
+func verdict(good bool) Kind {
 	if good {
-		return nil
+		return 0
 	}
-	return refuse(KindSignature)
+	return KindSignature
 }

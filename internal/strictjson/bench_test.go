@@ -52,3 +52,18 @@ func TestAnObjectCostsOneAllocation(t *testing.T) {
 		_ = strictjson.Object(data, func(string, []byte) error { return nil })
 	}), 1.0)
 }
+
+// BenchmarkScan: as BenchmarkObject, of a document in a string.
+func BenchmarkScan(b *testing.B) {
+	for _, d := range benchmarkDocuments {
+		b.Run(d.name, func(b *testing.B) {
+			b.SetBytes(int64(len(d.data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if strictjson.Scan(d.data, 1<<20, func(string, string) {}) != nil {
+					b.Fatal("refused")
+				}
+			}
+		})
+	}
+}

@@ -33,6 +33,13 @@ func FuzzObject(f *testing.F) {
 			members = append(members, member{name, value})
 			return nil
 		})
+		var scanned []member
+		scanErr := strictjson.Scan(string(data), len(data), func(name, value string) {
+			scanned = append(scanned, member{name, []byte(value)})
+		})
+		require.Equal(t, err, scanErr, "Scan is Object in one pass")
+		_, found := strictjson.Find(string(data), "no such member")
+		require.False(t, found)
 		if err != nil {
 			require.Empty(t, members)
 			require.False(t, plain(data), "refused without a reason: %v", err)
@@ -43,6 +50,20 @@ func FuzzObject(f *testing.F) {
 		var want map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(data, &want))
 		require.Len(t, members, len(want))
+		require.Equal(t, members, scanned)
+		var start []member
+		_ = strictjson.Scan(string(data[:len(data)/2]), len(data), func(name, value string) {
+			start = append(start, member{name, []byte(value)})
+		})
+		require.LessOrEqual(t, len(start), len(members))
+		for i := range start {
+			require.Equal(t, members[i], start[i], "what was cut off is not found, or found whole")
+		}
+		for _, m := range members {
+			value, found := strictjson.Find(string(data), m.name)
+			require.True(t, found)
+			require.Equal(t, string(m.value), value)
+		}
 		for _, m := range members {
 			require.Equal(t, string(want[m.name]), string(m.value))
 			agree(t, m.value)

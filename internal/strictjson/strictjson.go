@@ -12,6 +12,7 @@ package strictjson
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -27,79 +28,103 @@ var (
 	ErrDuplicate = errors.New("strictjson: a member stands twice")
 	ErrRange     = errors.New("strictjson: a number out of range")
 	ErrKind      = errors.New("strictjson: another kind of value")
+	ErrTooMany   = errors.New("strictjson: too many members and elements")
 )
 
 // Object checks all of data and, only if it is one valid object, calls member for each of its members in order. An error
 // of member ends the walk and is returned as it is. value aliases data.
 func Object(data []byte, member func(name string, value []byte) error) error {
-	s := scanner{reader: reader{data: data}}
-	if err := s.document('{'); err != nil {
-		return err
-	}
-	names := s.nameTexts()
-	for i := range s.top.n {
-		m := s.top.at(i)
-		size := m.name.end - m.name.start
-		if err := member(names[:size], s.raw(m.value)); err != nil {
-			return err
-		}
-		names = names[size:]
-	}
-	return nil
+	return walk(data, '{', member)
 }
 
 // Array is Object for the elements of an array.
 func Array(data []byte, element func(value []byte) error) error {
-	s := scanner{reader: reader{data: data}}
-	if err := s.document('['); err != nil {
+	return walk(data, '[', func(_ string, value []byte) error { return element(value) })
+}
+
+func walk(data []byte, first byte, member func(name string, value []byte) error) error {
+	type found struct {
+		name       string
+		start, end int
+	}
+	var all few[found]
+	s := scanner{reader: reader{data: string(data)}, left: math.MaxInt}
+	err := s.document(first, func(name, value string) { all.add(found{name, s.found, s.found + len(value)}) })
+	if err != nil {
 		return err
 	}
-	for i := range s.top.n {
-		if err := element(s.raw(s.top.at(i).value)); err != nil {
+	for i := range all.n {
+		m := all.at(i)
+		if err := member(m.name, data[m.start:m.end:m.end]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// String returns what a string says. ok is false for anything else.
-func String(value []byte) (text string, ok bool) {
-	r := reader{data: value}
-	at, err := r.text()
-	if err != nil || r.pos != len(value) || !utf8.Valid(value) {
-		return "", false
-	}
-	return string(r.bytes(at)), true
+// Scan is Object in one pass, for who can wait with judging what it is given: member is called for each member of the outermost
+// object before what follows it is checked, so that an error of Scan may come after any number of calls. Of a document that was cut
+// off, the members that are whole are found. name and value share memory with the document.
+//
+// A document of more than most members and elements, at all depths, is ErrTooMany: they are what takes time.
+func Scan(document string, most int, member func(name, value string)) error {
+	s := scanner{reader: reader{data: document}, left: most}
+	return s.document('{', member)
 }
 
-// Strings returns the elements of an array of strings. ok is false for anything else, one element of another kind included.
-func Strings(value []byte) (list []string, ok bool) {
-	err := Array(value, func(element []byte) error {
-		text, ok := String(element)
-		if !ok {
-			return ErrKind
-		}
-		list = append(list, text)
-		return nil
-	})
-	if err != nil {
+// Text is what JSON is kept in.
+type Text interface{ ~string | ~[]byte }
+
+// String returns what a string says. ok is false for anything else. The result shares memory with a value that is a string.
+func String[T Text](value T) (text string, ok bool) {
+	r := reader{data: string(value)}
+	text, err := r.text()
+	if err != nil || r.pos != len(r.data) || !utf8.ValidString(r.data) {
+		return "", false
+	}
+	return text, true
+}
+
+// Strings returns the elements of an array of strings. ok is false for anything else, one element of another kind included. They
+// share memory with a value that is a string.
+func Strings[T Text](value T) (list []string, ok bool) {
+	r := reader{data: string(value)}
+	if list, ok = r.texts(); !ok || r.pos != len(r.data) || !utf8.ValidString(r.data) {
 		return nil, false
 	}
 	return list, true
 }
 
 // Number returns a number that a float64 can hold, rounded to the nearest. ok is false for anything else.
-func Number(value []byte) (number float64, ok bool) {
-	r := reader{data: value}
-	if r.number() != nil || r.pos != len(value) {
+func Number[T Text](value T) (number float64, ok bool) {
+	if n, ok := natural(string(value)); ok {
+		return float64(n), true
+	}
+	r := reader{data: string(value)}
+	if r.number() != nil || r.pos != len(r.data) {
 		return 0, false
 	}
-	number, err := strconv.ParseFloat(string(value), 64) // out of range is an error
+	number, err := strconv.ParseFloat(r.data, 64) // out of range is an error
 	return number, err == nil
 }
 
+// natural reads a number of digits alone, few enough for a float64 to be exact.
+func natural(value string) (n int64, ok bool) {
+	if len(value) > 15 || len(value) == 0 || value[0] == '0' {
+		return 0, false
+	}
+	for i := range len(value) {
+		digit := value[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		n = 10*n + int64(digit)
+	}
+	return n, true
+}
+
 // Bool returns true or false. ok is false for anything else.
-func Bool(value []byte) (truth, ok bool) {
+func Bool[T Text](value T) (truth, ok bool) {
 	switch string(value) {
 	case "true":
 		return true, true

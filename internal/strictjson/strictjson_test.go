@@ -252,6 +252,81 @@ func TestNamesOutliveTheDocument(t *testing.T) {
 	require.Equal(t, []string{"abc", "def"}, names)
 }
 
+func scan(data string, most int) (members []string, err error) {
+	err = strictjson.Scan(data, most, func(name, value string) { members = append(members, name+"="+value) })
+	return members, err
+}
+
+func TestScan(t *testing.T) {
+	got, err := scan(` { "a" : 1 , "\u0062" : [ {"c":"d"} , null ] } `, 5)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a=1", `b=[ {"c":"d"} , null ]`}, got)
+
+	for _, tc := range []struct {
+		name, data string
+		want       error
+		found      []string
+	}{
+		{"an array", `[1]`, strictjson.ErrKind, nil},
+		{"a member twice", `{"a":1,"b":2,"a":3}`, strictjson.ErrDuplicate, []string{"a=1", "b=2"}},
+		{"text after", `{"a":1}x`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"cut off in a number, which may go on", `{"a":1,"b":2`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"cut off in a string", `{"a":1,"b":"2`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"cut off in a name", `{"a":1,"b`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"cut off in an object", `{"a":1,"b":{"c":1}`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"cut off after a comma", `{"a":1,`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"cut off within a letter", "{\"a\":1,\"b\":\"\xc3", strictjson.ErrUTF8, []string{"a=1"}},
+		{"one member too many", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`, strictjson.ErrTooMany, []string{"a=1", "b=2", "c=3", "d=4", "e=5"}},
+		{"one member too many below", `{"a":{"b":1,"c":1,"d":1,"e":1,"f":1}}`, strictjson.ErrTooMany, nil},
+		{"one element too many", `{"a":1,"b":[1,2,3,4]}`, strictjson.ErrTooMany, []string{"a=1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := scan(tc.data, 5)
+			require.ErrorIs(t, err, tc.want)
+			require.Equal(t, tc.found, got)
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	const document = ` { "a" : [ "x]" , {"iss":"no"} ] , "\\":"\"," , "\u0069ss" : "yes" , "n":-1.5 }`
+	for name, want := range map[string]string{"a": `[ "x]" , {"iss":"no"} ]`, `\`: `"\","`, "iss": `"yes"`, "n": "-1.5"} {
+		value, found := strictjson.Find(document, name)
+		require.True(t, found, name)
+		require.Equal(t, want, value)
+	}
+	for _, document := range []string{``, `[]`, `{`, `{"iss"`, `{"iss" "x"}`, `{iss:"x"}`, `{"a":"iss"}`, `{"a":{"iss":1}}`, `["iss"]`, `{"a":"`, `{"a":"\`, `{"a":]"iss":1}`} {
+		_, found := strictjson.Find(document, "iss")
+		require.False(t, found, document)
+	}
+}
+
+func TestScanCostsNoAllocation(t *testing.T) {
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		_ = strictjson.Scan(benchmarkDocuments[0].data, 100, func(string, string) {})
+	}))
+}
+
+// Names of the same length, begin, middle and end are told apart as well as any.
+func TestNamesThatLookAlike(t *testing.T) {
+	alike := func(n int, more string) string {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range n {
+			fmt.Fprintf(&b, `"a%02xa%02xa":1,`, i, i)
+		}
+		return b.String() + more + "}"
+	}
+	for _, n := range []int{1, 23, 24, 25, 26, 200} {
+		_, err := scan(alike(n, `"aXa":1`), 1000)
+		require.NoError(t, err)
+		_, err = scan(alike(n, fmt.Sprintf(`"a%02xa%02xa":1`, n-1, n-1)), 1000)
+		require.ErrorIs(t, err, strictjson.ErrDuplicate)
+		_, err = scan(alike(n, `"a00a00a":1`), 1000)
+		require.ErrorIs(t, err, strictjson.ErrDuplicate)
+	}
+}
+
 func TestArray(t *testing.T) {
 	var got []string
 	require.NoError(t, strictjson.Array([]byte(` [ 1 , "a" , [ ] , {"b":null} ] `), func(value []byte) error {

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -9,69 +10,121 @@ import (
 
 // reader reads the tokens of a document from left to right.
 type reader struct {
-	data      []byte
+	data      string
 	pos       int
-	unescaped []byte // what strings with an escape in them say
+	unescaped strings.Builder // what strings with an escape in them say, one after the other; strings taken from it stay
 }
 
-// span is where to find what a string says: in the document or in what was unescaped. It holds no pointer, so that a list of
-// spans can stay off the heap.
-type span struct {
-	start, end int
-	unescaped  bool
-}
-
-func (r *reader) bytes(at span) []byte {
-	if at.unescaped {
-		return r.unescaped[at.start:at.end]
+// text reads a string. What it returns says the same as the string, and shares memory with the document where it can.
+func (r *reader) text() (string, error) {
+	start, end := r.quoted()
+	if end < len(r.data) && r.data[end] == '"' {
+		r.pos = end + 1
+		return r.data[start:end], nil
 	}
-	return r.data[at.start:at.end]
+	from := r.unescaped.Len()
+	err := r.escaped(start, end, &r.unescaped)
+	return r.unescaped.String()[from:], err
 }
 
-// text reads a string.
-func (r *reader) text() (span, error) {
-	if !r.take('"') {
-		return span{}, ErrSyntax
+// texts reads an array of strings, with blanks around it at most.
+func (r *reader) texts() (list []string, ok bool) {
+	r.blanks()
+	if !r.take('[') {
+		return nil, false
 	}
-	start := r.pos
-	for ; r.pos < len(r.data); r.pos++ {
-		switch c := r.data[r.pos]; {
-		case c == '"':
-			r.pos++
-			return span{start: start, end: r.pos - 1}, nil
-		case c == '\\':
-			return r.escaped(start)
-		case c < ' ':
-			return span{}, ErrSyntax
+	r.blanks()
+	for done := r.take(']'); !done; done = r.take(']') {
+		if len(list) > 0 && !r.take(',') {
+			return nil, false
+		}
+		r.blanks()
+		text, err := r.text()
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, text)
+		r.blanks()
+	}
+	r.blanks()
+	return list, true
+}
+
+// skip is text for a string that nobody asks for.
+func (r *reader) skip() error {
+	start, end := r.quoted()
+	if end < len(r.data) && r.data[end] == '"' {
+		r.pos = end + 1
+		return nil
+	}
+	return r.escaped(start, end, nil)
+}
+
+// quoted returns from where to where the string at pos stands for itself. If there is no string, that is the end of the data.
+func (r *reader) quoted() (start, end int) {
+	if r.peek() != '"' {
+		return len(r.data), len(r.data)
+	}
+	return r.pos + 1, plain(r.data, r.pos+1)
+}
+
+// plain returns where in a string the first byte from i on is that does not stand for itself: a quote, a backslash or a control
+// character. It looks at eight bytes at once: taking 1 from a byte, or ' ', sets its first bit, which was not set before, only if it was
+// smaller; what is borrowed from the next byte spoils only what comes after the first hit.
+func plain(s string, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(s); i += 8 {
+		c := s[i : i+8]
+		w := uint64(c[0]) | uint64(c[1])<<8 | uint64(c[2])<<16 | uint64(c[3])<<24 |
+			uint64(c[4])<<32 | uint64(c[5])<<40 | uint64(c[6])<<48 | uint64(c[7])<<56
+		quote, backslash := w^ones*'"', w^ones*'\\'
+		if hit := ((quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*' ')&^w) & tops; hit != 0 {
+			return i + bits.TrailingZeros64(hit)/8
 		}
 	}
-	return span{}, ErrSyntax
+	for i < len(s) && s[i] != '"' && s[i] != '\\' && s[i] >= ' ' {
+		i++
+	}
+	return i
 }
 
-// escaped goes on with a string from its first backslash.
-func (r *reader) escaped(start int) (span, error) {
-	at := span{start: len(r.unescaped), unescaped: true}
-	r.unescaped = append(r.unescaped, r.data[start:r.pos]...)
-	for r.pos < len(r.data) {
-		c := r.data[r.pos]
-		r.pos++
-		switch {
-		case c == '"':
-			at.end = len(r.unescaped)
-			return at, nil
-		case c < ' ':
-			return span{}, ErrSyntax
-		case c != '\\':
-			r.unescaped = append(r.unescaped, c)
-		default:
-			char, err := r.escape()
-			if err != nil {
-				return span{}, err
-			}
-			r.unescaped = utf8.AppendRune(r.unescaped, char)
+// escaped goes on with a string that stands for itself from start to end only, and writes what it says unless into is nil.
+func (r *reader) escaped(start, end int, into *strings.Builder) error {
+	for {
+		r.pos = end
+		if into != nil {
+			into.WriteString(r.data[start:end])
+		} else {
+			r.skipShort()
+		}
+		if r.take('"') {
+			return nil
+		}
+		if !r.take('\\') {
+			return ErrSyntax
+		}
+		char, err := r.escape()
+		if err != nil {
+			return err
+		}
+		if into != nil {
+			into.WriteRune(char)
+		}
+		start, end = r.pos, r.pos
+		if r.peek() != '\\' { // one escape often follows another
+			end = plain(r.data, start)
 		}
 	}
-	return span{}, ErrSyntax
+}
+
+// skipShort goes past escapes of two letters.
+func (r *reader) skipShort() {
+	for r.pos+1 < len(r.data) && r.data[r.pos] == '\\' && short[r.data[r.pos+1]] != 0 {
+		r.pos += 2
+	}
+	if r.peek() != '\\' {
+		r.pos = plain(r.data, r.pos)
+	}
 }
 
 // escape reads what stands after a backslash.
@@ -79,13 +132,16 @@ func (r *reader) escape() (rune, error) {
 	if r.take('u') {
 		return r.escapedRune()
 	}
-	i := strings.IndexByte(`"\/bfnrt`, r.peek())
-	if i < 0 { // at the end, too
+	char := short[r.peek()]
+	if char == 0 { // at the end, too
 		return 0, ErrSyntax
 	}
 	r.pos++
-	return rune("\"\\/\b\f\n\r\t"[i]), nil
+	return rune(char), nil
 }
+
+// short is what stands for what after a backslash, 0 for any other byte.
+var short = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // escapedRune reads four hexadecimal digits, and the second half of a surrogate pair if they are the first (RFC 8259 section 7).
 func (r *reader) escapedRune() (rune, error) {
@@ -110,78 +166,98 @@ func (r *reader) hex4() (char rune, err error) {
 	if len(r.data)-r.pos < 4 {
 		return 0, ErrSyntax
 	}
-	for _, c := range r.data[r.pos : r.pos+4] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, ErrSyntax
-		}
-		char = char<<4 | rune(c)
+	s := r.data[r.pos : r.pos+4]
+	first, second, third, fourth := hex[s[0]], hex[s[1]], hex[s[2]], hex[s[3]]
+	if first|second|third|fourth < 0 {
+		return 0, ErrSyntax
 	}
+	char = rune(first)<<12 | rune(second)<<8 | rune(third)<<4 | rune(fourth)
 	r.pos += 4
 	return char, nil
 }
 
+// hex is what a hexadecimal digit stands for, below 0 for any other byte.
+var hex = func() (digits [256]int8) {
+	for b := range digits {
+		digits[b] = int8(strings.IndexByte("0123456789abcdef", byte(b)))
+	}
+	for i, b := range []byte("ABCDEF") {
+		digits[b] = int8(10 + i)
+	}
+	return digits
+}()
+
 // number follows the grammar of RFC 8259 section 6, and refuses what no float64 can hold: some readers would take it, others
 // not.
 func (r *reader) number() error {
-	start, exponent := r.pos, false
+	start := r.pos
+	if n := r.digits(); 0 < n && n <= surelyFinite && !isNumeric(r.peek()) && (n == 1 || r.data[start] != '0') { // almost all are whole
+		return nil
+	}
+	r.pos = start
 	_ = r.take('-')
 	if !r.take('0') && r.digits() == 0 {
 		return ErrSyntax
 	}
+	above := r.pos - start // at least as many digits as stand before the point
 	if r.take('.') && r.digits() == 0 {
 		return ErrSyntax
 	}
 	if r.take('e') || r.take('E') {
-		exponent = true
-		_ = r.take('+') || r.take('-')
+		minus := !r.take('+') && r.take('-')
+		from := r.pos
 		if r.digits() == 0 {
 			return ErrSyntax
 		}
+		if !minus {
+			above += shift(r.data[from:r.pos])
+		}
 	}
-	if exponent || r.pos-start > surelyFinite {
-		if _, err := strconv.ParseFloat(string(r.data[start:r.pos]), 64); err != nil {
+	if above > surelyFinite {
+		if _, err := strconv.ParseFloat(r.data[start:r.pos], 64); err != nil {
 			return ErrRange
 		}
 	}
 	return nil
 }
 
-// surelyFinite is a length up to which a number without an exponent is below 1.7e308, the most that a float64 holds.
+// isNumeric reports whether a number may go on with c after its first digits.
+func isNumeric(c byte) bool { return c == '.' || c|0x20 == 'e' }
+
+// surelyFinite is up to how many digits before the point a number is below 1.7e308, the most that a float64 holds.
 const surelyFinite = 308
 
-func (r *reader) digits() (n int) {
-	for ; '0' <= r.peek() && r.peek() <= '9'; n++ {
-		r.pos++
+// shift is by how many digits an exponent moves the point, or more than surelyFinite.
+func shift(exponent string) (n int) {
+	for i := 0; i < len(exponent) && n <= surelyFinite; i++ {
+		n = 10*n + int(exponent[i]-'0')
 	}
 	return n
 }
 
+func (r *reader) digits() (n int) {
+	for r.pos+n < len(r.data) && r.data[r.pos+n]-'0' <= 9 {
+		n++
+	}
+	r.pos += n
+	return n
+}
+
 func (r *reader) literal(word string) error {
-	end := r.pos + len(word)
-	if end > len(r.data) || string(r.data[r.pos:end]) != word {
+	if !strings.HasPrefix(r.data[r.pos:], word) {
 		return ErrSyntax
 	}
-	r.pos = end
+	r.pos += len(word)
 	return nil
 }
 
 func (r *reader) blanks() {
-	for r.pos < len(r.data) {
-		switch r.data[r.pos] {
-		case ' ', '\t', '\n', '\r':
-			r.pos++
-		default:
-			return
-		}
+	for r.pos < len(r.data) && isBlank(r.data[r.pos]) {
+		r.pos++
 	}
 }
+
+func isBlank(c byte) bool { return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r') }
 
 // peek returns the next byte, or NUL, which begins nothing, at the end.
 func (r *reader) peek() byte {
@@ -191,10 +267,11 @@ func (r *reader) peek() byte {
 	return 0
 }
 
+// take goes past the next byte if it is c.
 func (r *reader) take(c byte) bool {
-	if r.peek() != c || r.pos >= len(r.data) {
-		return false
+	if r.pos < len(r.data) && r.data[r.pos] == c {
+		r.pos++
+		return true
 	}
-	r.pos++
-	return true
+	return false
 }

@@ -1,0 +1,35 @@
+package jws
+
+import (
+	"bytes"
+	"encoding/base64"
+)
+
+// strict refuses bits that stand for nothing (RFC 4648 section 3.5).
+var strict = base64.RawURLEncoding.Strict()
+
+// decode writes to out what a segment encodes, and returns how much that is. out has room for it.
+func decode(out, segment []byte) (size int, err error) {
+	if bytes.IndexByte(segment, '\n') >= 0 || bytes.IndexByte(segment, '\r') >= 0 { // the base64 package would skip them
+		return 0, refuse(KindMalformed)
+	}
+	size, err = strict.Decode(out, segment)
+	if err != nil {
+		return 0, refuse(KindMalformed)
+	}
+	return size, nil
+}
+
+// text returns what a segment encodes, in memory of its own.
+func text(segment []byte) (string, error) {
+	var near [1536]byte // more than what most tokens say
+	out := near[:]
+	if size := base64.RawURLEncoding.DecodedLen(len(segment)); size > len(near) {
+		out = make([]byte, size)
+	}
+	size, err := decode(out, segment)
+	if err != nil {
+		return "", err
+	}
+	return string(out[:size]), nil
+}

@@ -1,0 +1,209 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"hash/maphash"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/perimeter-go/perimeter/scope"
+)
+
+// errKeyChanged says that a remembered token has to be verified again.
+var errKeyChanged = errors.New("token: the key that verified it is not current")
+
+// recheck says what verifying a remembered token again would say. Its text has not changed, nor has the policy; what may have is
+// judged again: which keys are current, what time it is, and what the caller has seen proved.
+func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
+	keys, err := v.publicKeys(ctx, c.keyID, c.algorithm)
+	if err := v.policy.recheck(c, keys, err, time.Now()); err != nil { // at a time that counts the wait for keys
+		return err
+	}
+	return c.checkProofs(have)
+}
+
+// recheck is what depends on the keys, or on why there are none, and on the time. Like a verification it refuses what has expired
+// before it says anything of keys.
+func (p *policy) recheck(c *Claims, keys []crypto.PublicKey, noKeys error, now time.Time) error {
+	isIn := c.window.has(now)
+	if !isIn {
+		if err := p.checkExpiry(c, now); err != nil {
+			return err
+		}
+	}
+	if noKeys != nil {
+		return noKeys
+	}
+	if !isAmong(c.signer, keys) {
+		return errKeyChanged
+	}
+	if isIn {
+		return nil
+	}
+	if err := p.checkStart(c, now); err != nil {
+		return err
+	}
+	return p.checkLifetime(c, now)
+}
+
+// window is a time in which claims are good, as far as that is a matter of time, in nanoseconds of Unix time: from the first to
+// before the last. It is a shortcut only: outside of it the claims tell.
+type window struct{ from, until int64 }
+
+func (w window) has(now time.Time) bool {
+	t := now.UnixNano()
+	return w.from <= t && t < w.until
+}
+
+func (p *policy) window(c *Claims) window {
+	w := window{0, math.MaxInt64}
+	for _, start := range []time.Time{c.notBefore, c.issuedAt} {
+		if !start.IsZero() {
+			w.from = max(w.from, nanoseconds(start.Add(-p.leeway)))
+		}
+	}
+	if !c.expiry.IsZero() {
+		w.until = nanoseconds(c.expiry.Add(p.leeway))
+	}
+	if p.maxAge > 0 {
+		w.until = min(w.until, nanoseconds(c.issuedAt.Add(p.maxAge).Add(p.leeway)))
+	}
+	return w
+}
+
+// nanoseconds is Unix time in nanoseconds, or the largest number there is: that ends in the year 2262.
+func nanoseconds(t time.Time) int64 {
+	if t.Unix() >= math.MaxInt64/int64(time.Second) {
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// isAmong reports whether one of the keys is this very key. It allocates nothing, unlike the Equal methods of the keys.
+func isAmong(signer crypto.PublicKey, keys []crypto.PublicKey) bool {
+	for _, k := range keys {
+		if isSameKey(signer, k) {
+			return true
+		}
+	}
+	return false
+}
+
+func isSameKey(a, b crypto.PublicKey) bool {
+	switch a := a.(type) {
+	case *rsa.PublicKey:
+		b, ok := b.(*rsa.PublicKey)
+		return ok && (a == b || b != nil && b.N != nil && a.N.Cmp(b.N) == 0 && a.E == b.E)
+	case *ecdsa.PublicKey:
+		b, ok := b.(*ecdsa.PublicKey)
+		return ok && (a == b || b != nil && b.X != nil && b.Y != nil && a.Curve == b.Curve && //nolint:staticcheck // Bytes would allocate
+			a.X.Cmp(b.X) == 0 && a.Y.Cmp(b.Y) == 0) //nolint:staticcheck // Bytes would allocate
+	case ed25519.PublicKey:
+		b, ok := b.(ed25519.PublicKey)
+		return ok && a.Equal(b)
+	default:
+		return false
+	}
+}
+
+// detached returns a copy of c that keeps nothing else alive, such as the text of the token and its signature, and that is made of few
+// pieces. What many tokens have in common they share. size is what it takes in memory, about, as if nothing was shared.
+func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
+	kept := *c
+	d = &kept
+	policy := c.verifier.policy
+	d.window = policy.window(c)
+	d.issuer = policy.issuer // which it equals
+	d.audience = [1]string{} // which audiences may be of
+	d.audiences = policy.audiences
+	if !slices.Equal(c.audiences, policy.audiences) {
+		d.audiences = copied(c.audiences)
+	}
+	d.scopes = p.shared(c.scopes)
+	d.confirmations = slices.Clone(c.confirmations)
+	texts := []*string{&d.subject, &d.clientID, &d.id, &d.keyID, &d.algorithm}
+	for i := range d.confirmations {
+		texts = append(texts, &d.confirmations[i].Method, &d.confirmations[i].Thumbprint)
+	}
+	text := within(c.payload, texts)
+	d.payload = text[:len(c.payload)]
+	return d, claimsBytes + len(text) + d.listBytes()
+}
+
+// within copies the payload, and makes the texts parts of the copy, most of which stand in it literally. The rest it appends.
+func within(payload string, texts []*string) string {
+	all := []byte(payload)
+	for _, t := range texts {
+		if !strings.Contains(payload, *t) {
+			all = append(all, *t...)
+		}
+	}
+	text := string(all)
+	for _, t := range texts {
+		at := strings.Index(text, *t)
+		*t = text[at : at+len(*t)]
+	}
+	return text
+}
+
+// copied copies a list and its strings in two pieces.
+func copied(list []string) []string {
+	text := strings.Join(list, "")
+	list = slices.Clone(list)
+	for i, s := range list {
+		list[i], text = text[:len(s)], text[len(s):]
+	}
+	return list
+}
+
+// scopePool lets tokens with the same scopes share the set.
+type scopePool struct {
+	seed   maphash.Seed
+	places [256]atomic.Pointer[pooledSet]
+}
+
+type pooledSet struct {
+	text string
+	set  scope.Set
+}
+
+const maxPooled = 512 // bytes: longer sets are rare, and for themselves
+
+func (p *scopePool) shared(s scope.Set) scope.Set {
+	text := s.String()
+	if len(text) > maxPooled {
+		return scope.Granted(text)
+	}
+	place := &p.places[maphash.String(p.seed, text)%uint64(len(p.places))]
+	have := place.Load()
+	if have == nil || have.text != text {
+		have = &pooledSet{text, scope.Granted(text)}
+		place.Store(have)
+	}
+	return have.set
+}
+
+// What the parts of claims take in memory.
+const (
+	claimsBytes = 320
+	stringBytes = 16
+)
+
+// listBytes is what the lists take, as if they were not shared.
+func (c *Claims) listBytes() (n int) {
+	for _, a := range c.audiences {
+		n += stringBytes + len(a)
+	}
+	for s := range c.scopes.Tokens() {
+		n += stringBytes + len(s) + 1
+	}
+	return n + 2*stringBytes*len(c.confirmations)
+}
