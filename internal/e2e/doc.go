@@ -4,7 +4,7 @@
 // They have nginx, HAProxy, Apache and Caddy (proxies/) forward the certificates of clients, and give clients names by SPIRE (spire/).
 // Nothing leaves the machine's loopback.
 //
-//	go test ./...              about four minutes, and two more when Hydra has to be built first
+//	go test ./...              about three minutes, and two more when Hydra has to be built first
 //	E2E_FULL=1 go test ./...   with an outage of three minutes, half a minute of each fault, and a real SPIRE
 //
 // It needs Go, a C compiler, bash, Node with npm, and the four proxies as Debian packages them; what is missing fails. HYDRA_BIN names
