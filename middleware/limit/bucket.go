@@ -9,7 +9,8 @@ const (
 	noPlace  = int64(time.Second)
 )
 
-// An allowance is how much guessing is allowed. It is that of the generic cell rate algorithm: what a bucket keeps is when its debt will be paid.
+// An allowance is how much guessing is allowed. It is that of the generic cell rate algorithm: what a bucket keeps is when its
+// debt will be paid.
 type allowance struct {
 	each  time.Duration // gives one guess back
 	burst int

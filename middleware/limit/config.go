@@ -12,29 +12,29 @@ type Config struct {
 	// PerMinute is how many guesses a peer gets back in a minute: 60, at most 6,000.
 	PerMinute int
 
-	// Burst is how many a peer has that has not guessed for long: 60, at most 6,000. Of a peer that has not guessed at all lately, up to 100
-	// new credentials are examined at once, whatever the Burst; if all turn out to be guesses, it owes them.
+	// Burst is how many a peer has that has not guessed for long: 60, at most 6,000. Of a peer that has not guessed at all
+	// lately, up to 100 new credentials are examined at once, whatever the Burst; if all turn out to be guesses, it owes them.
 	Burst int
 
 	// TrustedProxies are the proxies in front. For a request from one of them the client is the rightmost address of
-	// X-Forwarded-For that is not one of them; several such headers are one list, in their order. An entry is an address, with or
-	// without a port; IPv6 with a port stands in brackets, and may stand in brackets without. What cannot be read, zones included, ends
-	// the search, and the last proxy before it is taken for the client. From anybody else X-Forwarded-For means nothing.
-	// Default: none.
+	// X-Forwarded-For that is not one of them; several such headers are one list, in their order. An entry is an address, with
+	// or without a port; IPv6 with a port stands in brackets, and may stand in brackets without. What cannot be read, zones
+	// included, ends the search, and the last proxy before it is taken for the client. From anybody else X-Forwarded-For means
+	// nothing. Default: none.
 	TrustedProxies []netip.Prefix
 
 	// Headers and Cookies name where credentials are read from besides Authorization, as by [middleware.FromHeader],
 	// [middleware.FromCookie] or a forwarded certificate. The certificate of the connection itself needs no mention. What
-	// changes with each request, such as a DPoP proof, is no credential. A credential that stands in none of these places counts
-	// when it is wrong, but is never remembered as good.
+	// changes with each request, such as a DPoP proof, is no credential. A credential that stands in none of these places
+	// counts when it is wrong, but is never remembered as good.
 	Headers, Cookies []string
 
-	// MaxPeers is how many peers are told apart that owe guesses: 65,536, at least 1,024. A peer takes about 200 bytes, networks
-	// and all.
+	// MaxPeers is how many peers are told apart that owe guesses: 65,536, at least 1,024. A peer takes about 200 bytes,
+	// networks and all.
 	MaxPeers int
 
-	// MaxRemembered is how many good credentials are remembered: 65,536, at least 1,024. They take 24 bytes each, from the start, and are kept as
-	// hashes under a secret of the process.
+	// MaxRemembered is how many good credentials are remembered: 65,536, at least 1,024. They take 24 bytes each, from the
+	// start, and are kept as hashes under a secret of the process.
 	MaxRemembered int
 
 	_ struct{}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,11 +36,13 @@ func TestConfigMistakesAreReportedTogether(t *testing.T) {
 }
 
 func TestTheDefaultIsSixtyGuessesAndOneASecond(t *testing.T) {
-	inBubble(t, "as documented", func(t *testing.T) {
-		l, err := limit.New(limit.Config{})
-		require.NoError(t, err)
-		guess(t, l, alice, 60)
-		require.ErrorIs(t, send(l, alice, "good"), limited)
+	t.Run("as documented", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l, err := limit.New(limit.Config{})
+			require.NoError(t, err)
+			guess(t, l, alice, 60)
+			require.ErrorIs(t, send(l, alice, "good"), limited)
+		})
 	})
 }
 

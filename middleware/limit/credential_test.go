@@ -54,5 +54,6 @@ func TestWhatIsOneCredential(t *testing.T) {
 
 func TestACredentialOfOneProcessMeansNothingToAnother(t *testing.T) {
 	r := bearer(alice, "a")
-	require.NotEqual(t, newLimiter(t).Credential(r), newLimiter(t).Credential(r))
+	one, another := newLimiter(t), newLimiter(t)
+	require.NotEqual(t, one.Credential(r), another.Credential(r))
 }

@@ -6,10 +6,7 @@ import (
 )
 
 // Client is whom a request counts for.
-func (l *Limiter) Client(r *http.Request) netip.Addr {
-	a, _ := l.proxies.client(r)
-	return a
-}
+func (l *Limiter) Client(r *http.Request) netip.Addr { return l.proxies.client(r) }
 
 // Credential is what a request is remembered by.
 func (l *Limiter) Credential(r *http.Request) uint64 { return uint64(l.sources.credential(r)) }

@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -27,7 +26,8 @@ type answering func(r *http.Request) (middleware.Identity, error)
 
 func (f answering) Authenticate(r *http.Request) (middleware.Identity, error) { return f(r) }
 
-// telling takes "good..." for a good credential of a subject of that name, refuses "bad...", and cannot decide on anything else.
+// telling takes "good..." for a good credential of a subject of that name, refuses "bad...", and cannot decide on anything
+// else.
 var telling = answering(func(r *http.Request) (middleware.Identity, error) {
 	credential := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
@@ -61,8 +61,7 @@ func newLimiter(tb testing.TB, edits ...func(*limit.Config)) *limit.Limiter {
 
 // from makes a request of a peer, with headers given as "Name: value".
 func from(peer string, headers ...string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.RemoteAddr = peer
+	r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, RemoteAddr: peer}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Add(name, value)
@@ -87,12 +86,6 @@ func guess(t *testing.T, l *limit.Limiter, peer string, n int) {
 	for i := range n {
 		require.ErrorIs(t, send(l, peer, fmt.Sprintf("bad-%s-%d-%d", peer, i, time.Now().UnixNano())), middleware.ErrRefused, i)
 	}
-}
-
-// inBubble runs sentences as subtests, in each of which time passes only by sleeping.
-func inBubble(t *testing.T, sentence string, f func(t *testing.T)) {
-	t.Helper()
-	t.Run(sentence, func(t *testing.T) { synctest.Test(t, f) })
 }
 
 func v4(i int) string {

@@ -3,6 +3,7 @@ package limit
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/middleware"
@@ -14,8 +15,8 @@ func isRefused(err error) bool {
 	return errors.Is(err, middleware.ErrInvalidRequest) || errors.Is(err, middleware.ErrRefused)
 }
 
-// isGuess says whether an authenticator's error means that the sender has tried what nobody was given. What was not decided is no guess: an outage
-// locks nobody out.
+// isGuess says whether an authenticator's error means that the sender has tried what nobody was given. What was not decided is
+// no guess: an outage locks nobody out.
 func isGuess(r *http.Request, err error) bool {
 	switch {
 	case err == nil:
@@ -29,17 +30,19 @@ func isGuess(r *http.Request, err error) bool {
 	}
 }
 
-// isGenuine is true of refusals that a token can only have earned by being one, or that cost neither a signature check nor a call.
+// The reasons of refusals that a token can only have earned by being one, or that cost neither a signature check nor a call. A
+// reason that nobody has thought of here is a guess.
+var (
+	genuineJWT = []token.Reason{
+		token.ReasonExpired, token.ReasonNotYetValid, token.ReasonLifetime, token.ReasonAudience, token.ReasonClient,
+		token.ReasonType, token.ReasonClaim, token.ReasonProof,
+	}
+	genuineOpaque = []introspect.Reason{ // the issuer knows the token
+		introspect.ReasonExpired, introspect.ReasonNotYetValid, introspect.ReasonIssuer, introspect.ReasonAudience,
+		introspect.ReasonType, introspect.ReasonProof,
+	}
+)
+
 func isGenuine(err error) bool {
-	switch token.ReasonOf(err) {
-	case token.ReasonExpired, token.ReasonNotYetValid, token.ReasonLifetime, token.ReasonAudience, token.ReasonClient,
-		token.ReasonType, token.ReasonClaim, token.ReasonProof:
-		return true
-	}
-	switch introspect.ReasonOf(err) {
-	case introspect.ReasonExpired, introspect.ReasonNotYetValid, introspect.ReasonAudience, introspect.ReasonIssuer,
-		introspect.ReasonType, introspect.ReasonProof: // the issuer knows the token
-		return true
-	}
-	return false
+	return slices.Contains(genuineJWT, token.ReasonOf(err)) || slices.Contains(genuineOpaque, introspect.ReasonOf(err))
 }

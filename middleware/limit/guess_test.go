@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -144,28 +145,32 @@ func payload(tok string) string {
 }
 
 func TestAnExpiredTokenDoesNotLockABrowserOut(t *testing.T) {
-	inBubble(t, "twenty requests with it, and then the new one passes", func(t *testing.T) {
-		i := localissuer.New("https://id.example")
-		jwt := middleware.JWT(newVerifier(t, i, i))
-		l := newLimiter(t)
-		for range 20 {
-			_, err := l.Authenticate(bearer(alice, i.AccessToken(audience, claims{"exp": 1})), jwt)
-			require.Equal(t, token.ReasonExpired, token.ReasonOf(err))
-		}
-		_, err := l.Authenticate(bearer(alice, i.AccessToken(audience)), jwt)
-		require.NoError(t, err)
+	t.Run("twenty requests with it, and then the new one passes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			i := localissuer.New("https://id.example")
+			jwt := middleware.JWT(newVerifier(t, i, i))
+			l := newLimiter(t)
+			for range 20 {
+				_, err := l.Authenticate(bearer(alice, i.AccessToken(audience, claims{"exp": 1})), jwt)
+				require.Equal(t, token.ReasonExpired, token.ReasonOf(err))
+			}
+			_, err := l.Authenticate(bearer(alice, i.AccessToken(audience)), jwt)
+			require.NoError(t, err)
+		})
 	})
-	inBubble(t, "one that was good is told so, though a neighbour has used up all guesses", func(t *testing.T) {
-		l := newLimiter(t)
-		r := bearer(alice, "good")
-		_, err := l.Authenticate(r, telling)
-		require.NoError(t, err)
-		guess(t, l, alice, 3)
-		i := localissuer.New("https://id.example")
-		_, expired := newVerifier(t, i, i).Verify(t.Context(), i.AccessToken(audience, claims{"exp": 1}))
-		for range 100 {
-			_, err = l.Authenticate(r, failing(fmt.Errorf("%w: %w", middleware.ErrRefused, expired)))
-			require.Equal(t, token.ReasonExpired, token.ReasonOf(err))
-		}
+	t.Run("one that was good is told so, though a neighbour has used up all guesses", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLimiter(t)
+			r := bearer(alice, "good")
+			_, err := l.Authenticate(r, telling)
+			require.NoError(t, err)
+			guess(t, l, alice, 3)
+			i := localissuer.New("https://id.example")
+			_, expired := newVerifier(t, i, i).Verify(t.Context(), i.AccessToken(audience, claims{"exp": 1}))
+			for range 100 {
+				_, err = l.Authenticate(r, failing(fmt.Errorf("%w: %w", middleware.ErrRefused, expired)))
+				require.Equal(t, token.ReasonExpired, token.ReasonOf(err))
+			}
+		})
 	})
 }

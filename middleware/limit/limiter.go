@@ -3,7 +3,6 @@ package limit
 import (
 	"hash/maphash"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 
 // A Limiter asks an authenticator about what peers present, until they have guessed too often.
 //
-// It is safe for concurrent use, and may serve several guards, which then count together. The zero and the nil Limiter leave every
-// request undecided.
+// It is safe for concurrent use, and may serve several guards, which then count together. The zero and the nil Limiter leave
+// every request undecided.
 type Limiter struct {
 	start   time.Time
 	proxies proxies
@@ -51,8 +50,9 @@ func New(c Config) (*Limiter, error) {
 // now is the limiter's clock, in nanoseconds. While a machine sleeps it may stand still, and then nobody gets guesses back.
 func (l *Limiter) now() int64 { return int64(time.Since(l.start)) }
 
-// Authenticate asks a and returns what it says. Without asking, it returns an error that wraps [middleware.ErrLimited] when the peer has no guess left
-// and the credential is not known to be good; the error's method RetryAfter says when there will be a guess again.
+// Authenticate asks a and returns what it says. Without asking, it returns an error that wraps [middleware.ErrLimited] when the
+// peer has no guess left and the credential is not known to be good; the error's method RetryAfter says when there will be a
+// guess again.
 //
 // It changes nothing about the request, but that an authenticator behind a trusted proxy is told of the client by
 // [introspect.WithPeer].
@@ -60,47 +60,46 @@ func (l *Limiter) Authenticate(r *http.Request, a middleware.Authenticator) (mid
 	if l == nil || l.peers == nil {
 		return middleware.Identity{}, errNoLimiter
 	}
-	client, forwarded := l.proxies.client(r)
-	if forwarded {
+	if client, forwarded := l.proxies.speakFor(r); forwarded {
 		r = r.WithContext(introspect.WithPeer(r.Context(), client))
 	}
 	c := l.sources.credential(r)
 	switch {
 	case l.good.has(c):
-		return l.again(r, a, c, client)
+		return l.again(r, a, c)
 	case c == nothing && !l.unlisted.Load():
-		return l.bare(r, a, client)
+		return l.bare(r, a)
 	default:
-		return l.first(r, a, c, client)
+		return l.first(r, a, c)
 	}
 }
 
 // again asks about a credential that was good. One that has merely expired is still known, so that its client is told so.
-func (l *Limiter) again(r *http.Request, a middleware.Authenticator, c credential, client netip.Addr) (middleware.Identity, error) {
+func (l *Limiter) again(r *http.Request, a middleware.Authenticator, c credential) (middleware.Identity, error) {
 	id, err := a.Authenticate(r)
 	if isRefused(err) && isGuess(r, err) {
 		l.good.forget(c)
-		l.peers.repeated(client, c, l.now())
+		l.peers.repeated(l.proxies.client(r), c, l.now())
 	}
 	return id, err
 }
 
-// bare asks about a request that seems to have no credential. If it has one after all, such requests are from now on as good as any with
-// an unknown credential.
-func (l *Limiter) bare(r *http.Request, a middleware.Authenticator, client netip.Addr) (middleware.Identity, error) {
+// bare asks about a request that seems to have no credential. If it has one after all, such requests are from now on as good as
+// any with an unknown credential.
+func (l *Limiter) bare(r *http.Request, a middleware.Authenticator) (middleware.Identity, error) {
 	id, err := a.Authenticate(r)
 	if err == nil || isRefused(err) {
 		l.unlisted.Store(true)
 	}
 	if isGuess(r, err) {
-		l.peers.guessed(client, l.now())
+		l.peers.guessed(l.proxies.client(r), l.now())
 	}
 	return id, err
 }
 
 // first asks about a credential that is not known to be good, if the peer may have it examined.
-func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credential, client netip.Addr) (middleware.Identity, error) {
-	v, wait := l.peers.enter(client, c, l.now())
+func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credential) (middleware.Identity, error) {
+	v, wait := l.peers.enter(l.proxies.client(r), c, l.now())
 	if wait > 0 {
 		return middleware.Identity{}, &limited{time.Duration(wait)}
 	}

@@ -15,11 +15,13 @@ const (
 
 // memory remembers which credentials were good. Readers take no lock.
 //
-// Only good credentials enter, and what one identity's credentials can displace is its share: a 256th of the memory, which it has in common with a
-// 256th of the identities. Who has one good credential may spell it in a million ways, and does not make the others forgotten.
+// Only good credentials enter, and what one identity's credentials can displace is its share: a 256th of the memory, which it
+// has in common with a 256th of the identities. Who has one good credential may spell it in a million ways, and does not make
+// the others forgotten.
 type memory struct {
 	seed   maphash.Seed
-	sets   [][wide]atomic.Uint64
+	sets   [][wide]atomic.Uint64 // a power of two
+	mask   uint64
 	shares [owners]share
 }
 
@@ -33,11 +35,11 @@ type share struct {
 // newMemory makes two places for each credential, so that both of the sets that one may be in are hardly ever full.
 func newMemory(n int) *memory {
 	m := &memory{seed: maphash.MakeSeed()}
-	sets := 1
-	for sets*wide < 2*n {
+	sets := uint64(1)
+	for sets*wide < 2*uint64(n) { // #nosec G115 -- New has checked that it is positive
 		sets *= 2
 	}
-	m.sets = make([][wide]atomic.Uint64, sets)
+	m.sets, m.mask = make([][wide]atomic.Uint64, sets), sets-1
 	for i := range m.shares {
 		m.shares[i].ring = make([]credential, n/owners)
 	}
@@ -46,8 +48,7 @@ func newMemory(n int) *memory {
 
 // choices are the two sets that a credential may be in.
 func (m *memory) choices(c credential) [2]*[wide]atomic.Uint64 {
-	mask := uint64(len(m.sets) - 1)
-	return [2]*[wide]atomic.Uint64{&m.sets[uint64(c)&mask], &m.sets[uint64(c)>>32&mask]}
+	return [2]*[wide]atomic.Uint64{&m.sets[uint64(c)&m.mask], &m.sets[uint64(c)>>32&m.mask]}
 }
 
 func (m *memory) has(c credential) bool { return c != nothing && m.find(c) != nil }

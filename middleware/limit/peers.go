@@ -44,8 +44,8 @@ func keysOf(a netip.Addr) [3]key {
 	}
 }
 
-// peers counts for everybody in bounded memory. A bucket that owes nothing may be dropped at any time; one that owes stays. Where
-// there is no place for a finer bucket, the next coarser one counts.
+// peers counts for everybody in bounded memory. A bucket that owes nothing may be dropped at any time; one that owes stays.
+// Where there is no place for a finer bucket, the next coarser one counts.
 type peers struct {
 	tiers  [3]tier // by position in keysOf
 	meters [world + 1]meter
@@ -198,7 +198,8 @@ func (s *shard) bucket(k key, now int64) *bucket {
 	return b
 }
 
-// makeRoom drops what is clean among a few buckets, picked as a map picks them, so that a flood of newcomers pays no more than this each.
+// makeRoom drops what is clean among a few buckets, picked as a map picks them, so that a flood of newcomers pays no more than
+// this each.
 func (s *shard) makeRoom(now int64) bool {
 	looked, found := 0, false
 	for k, b := range s.buckets {

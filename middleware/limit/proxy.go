@@ -16,11 +16,18 @@ func (p proxies) trust(a netip.Addr) bool {
 	return slices.ContainsFunc(p.trusted, func(t netip.Prefix) bool { return t.Contains(a) })
 }
 
-// client returns the address that a request comes from, and whether a trusted proxy says so. It is not valid where the connection has none that can be read,
-// as with a unix socket.
-func (p proxies) client(r *http.Request) (client netip.Addr, forwarded bool) {
-	client = remote(r.RemoteAddr)
-	if !client.IsValid() || !p.trust(client) {
+// client returns the address that a request comes from. It is not valid where the connection has none that can be read, as with
+// a unix socket.
+func (p proxies) client(r *http.Request) netip.Addr {
+	if client, forwarded := p.speakFor(r); forwarded {
+		return client
+	}
+	return remote(r.RemoteAddr)
+}
+
+// speakFor returns for whom a trusted proxy has sent the request. It is false if there is none, or if it does not say.
+func (p proxies) speakFor(r *http.Request) (client netip.Addr, forwarded bool) {
+	if len(p.trusted) == 0 || len(r.Header["X-Forwarded-For"]) == 0 || !p.trust(remote(r.RemoteAddr)) {
 		return client, false
 	}
 	for _, list := range slices.Backward(r.Header["X-Forwarded-For"]) {
