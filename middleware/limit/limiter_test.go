@@ -144,6 +144,9 @@ func TestWhatWasGoodGoesOnPassing(t *testing.T) {
 				require.ErrorIs(t, err, middleware.ErrRefused)
 			}
 			require.NoError(t, send(l, alice, "good-again"))
+			var when interface{ RetryAfter() time.Duration }
+			require.ErrorAs(t, send(l, alice, "good-499"), &when, "what repeats has to wait")
+			require.Equal(t, 2*time.Second, when.RetryAfter(), "but no longer than for one repeat")
 		})
 	})
 }
@@ -177,6 +180,9 @@ func TestARepeatIsNoGuess(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLimiter(t, func(c *limit.Config) { c.Burst = 9 })
 			for range 3 {
+				for range 8 {
+					require.ErrorIs(t, send(l, alice, "bad-0"), middleware.ErrRefused)
+				}
 				for i := range 8 {
 					require.ErrorIs(t, send(l, alice, fmt.Sprint("bad-", i)), middleware.ErrRefused)
 				}

@@ -59,7 +59,11 @@ func TestWhoIsOnePeer(t *testing.T) {
 				total += examined(l, v6(1, host), 3)
 			}
 			require.Equal(t, 16*3, total)
-			require.ErrorIs(t, send(l, v6(1, 5000), "good"), limited)
+			before := l.Buckets()
+			for host := range 200 {
+				require.ErrorIs(t, send(l, v6(1, 5000+host), "good"), limited)
+			}
+			require.Equal(t, before, l.Buckets(), "whom only the /48 limits leaves nothing behind")
 			require.NoError(t, send(l, v6(2, 1), "good"), "the next /48 does not notice")
 			time.Sleep(20 * time.Second)
 			require.Equal(t, 3, examined(l, v6(1, 2000), 3))
