@@ -35,6 +35,7 @@ var importTable = []struct {
 	{"internal/strictjson", nil, []string{"net/http"}},
 	{"middleware", []string{"scope", "token", "introspect"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
+	{"middleware/limit", []string{"middleware", "token", "introspect"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},

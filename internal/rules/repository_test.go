@@ -133,6 +133,7 @@ var budget = []struct {
 }{
 	{[]string{"jwks", "token", "scope", "introspect", "mtls", "middleware"}, 130},
 	{[]string{"middleware/forward"}, 12},
+	{[]string{"middleware/limit"}, 12},
 }
 
 func TestTheSurfaceStaysSmall(t *testing.T) {
