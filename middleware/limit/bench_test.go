@@ -118,3 +118,31 @@ func TestAKnownCredentialAllocatesNothing(t *testing.T) {
 	require.True(t, l.Remembers(r))
 	require.Zero(t, testing.AllocsPerRun(100, ask))
 }
+
+// BenchmarkParallel shows, with -cpu 1,2,4, that requests do not wait for each other, unless they are of one peer.
+func BenchmarkParallel(b *testing.B) {
+	const n = 1_000
+	good, refusing := &fixed{id: middleware.Identity{Subject: "alice"}}, &fixed{err: middleware.ErrRefused}
+	least := func(c *limit.Config) { c.PerMinute, c.Burst = 1, 1 }
+	for _, bench := range []struct {
+		name     string
+		by, warm middleware.Authenticator
+		all      []*http.Request
+	}{
+		{name: "remembered", by: good, warm: telling, all: each(n, v4)},
+		{name: "limited, from many", by: refusing, warm: refusing, all: each(n, v4)},
+		{name: "limited, from one", by: refusing, warm: refusing, all: each(n, func(int) string { return alice })},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			l := newLimiter(b, least)
+			for _, r := range bench.all {
+				_, _ = l.Authenticate(r, bench.warm)
+			}
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i++ {
+					_, _ = l.Authenticate(bench.all[i%n], bench.by)
+				}
+			})
+		})
+	}
+}
