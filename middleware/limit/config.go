@@ -12,15 +12,17 @@ type Config struct {
 	// PerMinute is how many guesses a peer gets back in a minute: 60, at most 6,000.
 	PerMinute int
 
-	// Burst is how many a peer has that has not guessed for long: 60, at most 6,000. Of a peer that has not guessed at all
-	// lately, up to 100 new credentials are examined at once, whatever the Burst; if all turn out to be guesses, it owes them.
+	// Burst is how many a peer has that has not guessed for long: 60, at most 6,000. An attacker with a thousand addresses has
+	// a thousand times as many. Of a peer that has not guessed at all lately, up to 100 new credentials are examined at once,
+	// whatever the Burst; if all turn out to be guesses, it owes them.
 	Burst int
 
 	// TrustedProxies are the proxies in front. For a request from one of them the client is the rightmost address of
 	// X-Forwarded-For that is not one of them; several such headers are one list, in their order. An entry is an address, with
 	// or without a port; IPv6 with a port stands in brackets, and may stand in brackets without. What cannot be read, zones
 	// included, ends the search, and the last proxy before it is taken for the client. From anybody else X-Forwarded-For means
-	// nothing. Default: none.
+	// nothing, and no other header ever means anything. A proxy that comes by a unix socket cannot be named: in front of the
+	// guard, set Request.RemoteAddr to what it says. Default: none.
 	TrustedProxies []netip.Prefix
 
 	// Headers and Cookies name where credentials are read from besides Authorization, as by [middleware.FromHeader],

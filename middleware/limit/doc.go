@@ -30,4 +30,9 @@
 // together by their /16 of IPv4, with the guesses of 256, or /48 of IPv6; and when there are too many of these, with everybody
 // else's, with the guesses of 4,096. In the midst of such a flood a newcomer with a new credential may so get a 429 for
 // another's guesses; nobody who was known before does.
+//
+// # What it does not do
+//
+// It counts in one process. It does not slow down who has an address for every few guesses. And while a peer is past its
+// guesses, new credentials from there are not examined, good ones and renewed tokens included.
 package limit
