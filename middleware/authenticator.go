@@ -16,7 +16,7 @@ import (
 //	ErrRefused         it was examined and is not good
 //	anything else      it could not be decided
 //
-// A nil error needs an Identity with a Subject, a ClientID, a Token or an Introspection. One that names nobody is taken for an undecided request,
+// A nil error needs an Identity with a Subject, a ClientID, a Token, an Introspection or a Peer. One that names nobody is taken for an undecided request,
 // because it can only come from a defect. An Authenticator must be safe for concurrent use and must not change the request. A
 // panic of it passes through the guard, and the handler behind the guard does not run.
 type Authenticator interface {

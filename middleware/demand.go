@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/scope"
 )
 
@@ -13,6 +14,7 @@ import (
 type demand struct {
 	method  *method // nil: the guard's own
 	issuers []string
+	peers   mtls.Rule // nil: any
 	scope   scope.Requirement
 	scoped  bool // scope counts, even the zero one
 	check   func(*http.Request, Identity) error
@@ -25,6 +27,10 @@ func (d *demand) judge(g *Guard, r *http.Request, id *Identity) (o outcome, met 
 	// may get another and retry. insufficient_scope would send it for more of the same.
 	if len(d.issuers) > 0 && !slices.Contains(d.issuers, id.Issuer) {
 		return presentedAndRefused, false
+	}
+	// RFC 9110 section 15.5.4: the credentials are good but insufficient, and no fresher ones of theirs would do.
+	if d.peers != nil && (id.Peer == nil || !id.Peer.Is(d.peers)) {
+		return peerNotAdmitted, false
 	}
 	if d.scoped && !d.scope.SatisfiedBy(id.Scopes) {
 		return scopesDoNotCover, false

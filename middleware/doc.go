@@ -14,6 +14,7 @@
 //	presented and refused                  401  WWW-Authenticate: Bearer error="invalid_token"
 //	two credentials, a malformed header    400  WWW-Authenticate: Bearer error="invalid_request"
 //	scopes do not cover                    403  WWW-Authenticate: Bearer error="insufficient_scope", scope="what is needed"
+//	the rule's Peers do not admit it       403
 //	the rule's own check says no           403
 //	no rule for this route                 403
 //	could not decide                       503  Retry-After

@@ -57,6 +57,9 @@ func (e *entry) asksFor(r *http.Request) string {
 	if len(e.demand.issuers) > 0 {
 		needs += fmt.Sprintf(", of issuer %q", e.demand.issuers)
 	}
+	if e.demand.peers != nil {
+		needs += ", with a certificate that " + e.demand.peers.String() + " admits"
+	}
 	if e.demand.scoped {
 		needs += ", with scope " + e.demand.scope.String()
 	}

@@ -21,6 +21,10 @@ type Options struct {
 	ResourceMetadata string
 	// RetryAfter is what a client is told to wait when a request could not be decided, rounded up to whole seconds. Default 5s.
 	RetryAfter time.Duration
+	// Forwarded is asked which client certificate a trusted proxy forwards, so that tokens that are bound to it (RFC 8705) are good
+	// behind a proxy that terminates TLS; nil: the certificate of the handshake counts. It makes nobody an identity: for that
+	// see [ForwardedCert]. It holds for every authenticator of the guard and of its rules.
+	Forwarded ForwardedVerifier
 
 	_ struct{}
 }
@@ -39,6 +43,7 @@ type Guard struct {
 	own        *method
 	challenge  challenge
 	retryAfter string
+	witness    witness // nil: the handshake
 }
 
 // A method is one way of a guard to find out who is calling. Its address is what a decision is recognised by.
@@ -58,6 +63,9 @@ func New(a Authenticator, opts *Options) (*Guard, error) {
 	if err := errors.Join(mistakeIn(a), opts.mistake()); err != nil {
 		return nil, fmt.Errorf("middleware: %w", err)
 	}
+	if opts.Forwarded != nil {
+		g.witness = forwardedBy(opts.Forwarded)
+	}
 	return g, nil
 }
 
@@ -71,6 +79,9 @@ func (o *Options) mistake() error {
 	}
 	if o.RetryAfter < 0 {
 		errs = append(errs, fmt.Errorf("RetryAfter %v is negative", o.RetryAfter))
+	}
+	if o.Forwarded != nil && isNil(o.Forwarded) {
+		errs = append(errs, errors.New("Forwarded is a nil pointer"))
 	}
 	return errors.Join(errs...)
 }
@@ -163,7 +174,7 @@ func (g *Guard) decide(r *http.Request, way *method) (*carrier, error) {
 		}
 		return &carrier{Context: ctx, identity: c.identity, guard: g, way: way}, nil // something else has been put on top
 	}
-	id, err := way.authenticator.Authenticate(r)
+	id, err := g.examine(r, way)
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +182,14 @@ func (g *Guard) decide(r *http.Request, way *method) (*carrier, error) {
 		return nil, fmt.Errorf("%w: the authenticator named nobody", ErrUndecided)
 	}
 	return &carrier{Context: ctx, identity: id, guard: g, way: way}, nil
+}
+
+// examine asks the authenticator. Only it sees the witness.
+func (g *Guard) examine(r *http.Request, way *method) (Identity, error) {
+	if g.witness != nil {
+		r = withWitness(r, g.witness)
+	}
+	return way.authenticator.Authenticate(r)
 }
 
 // credentialOutcome tells "nothing presented" from "nobody knows what was presented".

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/perimeter-go/perimeter/introspect"
+	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/scope"
 	"github.com/perimeter-go/perimeter/token"
 )
@@ -13,7 +14,7 @@ import (
 //
 // It is a value: what a handler changes in its copy, nobody else reads. Fields that the credential does not speak of are zero.
 // Subject and ClientID are two names of two parties and never stand in for each other. A Subject is unique only together with
-// its Issuer.
+// its Issuer, and that of a certificate, which has none, only among certificates: a token's alice is another than a certificate's.
 type Identity struct {
 	Subject  string        // who the credential is about
 	Issuer   string        // who says so
@@ -23,11 +24,13 @@ type Identity struct {
 	Token    *token.Claims // the verified claims; non-nil exactly if a JWT was verified
 
 	Introspection *introspect.Result // the issuer's answer; non-nil exactly if it was asked about the token
+
+	Peer *mtls.Peer // whom the certificate proves; non-nil exactly if a certificate was verified, which is more than that a token is bound to one
 }
 
 // nobody says that id names no party at all, which no working authenticator finds.
 func (id *Identity) nobody() bool {
-	return id.Subject == "" && id.ClientID == "" && id.Token == nil && id.Introspection == nil
+	return id.Subject == "" && id.ClientID == "" && id.Token == nil && id.Introspection == nil && id.Peer == nil
 }
 
 // IdentityFrom returns the identity that the innermost guard around the caller has put into the request's context. It is false

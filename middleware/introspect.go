@@ -26,7 +26,8 @@ type Introspector interface {
 // address, the request's RemoteAddr, is said to c by [introspect.WithPeer], so that one sender's garbage keeps nobody else's
 // tokens waiting. Behind a proxy all senders have its address: say the true one by WithPeer in front of the guard.
 //
-// No proof of possession is handed to c: a token that is bound to a key or a certificate is refused.
+// Proof of possession is as with [JWT]: a token that its issuer says is bound to a client certificate is good only from who has that
+// certificate, also while c remembers the answer.
 func Introspect(c Introspector, from ...Source) Authenticator {
 	return &introspection{introspector: c, sources: sourcesOf(from)}
 }
@@ -37,11 +38,15 @@ type introspection struct {
 }
 
 func (a *introspection) Authenticate(r *http.Request) (Identity, error) {
-	raw, err := onlyOne(r, a.sources)
-	if err != nil {
+	var p presented
+	var err error
+	if p.raw, err = onlyOne(r, a.sources); err != nil {
 		return Identity{}, err
 	}
-	result, err := ask(r.Context(), a.introspector, r, raw)
+	if p.thumbprint, err = possessed(r); err != nil {
+		return Identity{}, err
+	}
+	result, err := ask(r.Context(), a.introspector, r, p)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -67,7 +72,7 @@ func (a *introspection) mistake() error {
 // of another issuer than the JWT's leaves the request undecided, for then the wrong one was asked.
 //
 // In the context that c is given, [IdentityFrom] finds what v has verified: with several issuers, an Introspector picks by its
-// Issuer whom to ask.
+// Issuer whom to ask. Proof of possession is as with [JWT], and handed to both.
 func Confirmed(v TokenVerifier, c Introspector, from ...Source) Authenticator {
 	return &confirmed{jwt: jwt{verifier: v, sources: sourcesOf(from)}, introspector: c}
 }
@@ -78,11 +83,11 @@ type confirmed struct {
 }
 
 func (a *confirmed) Authenticate(r *http.Request) (Identity, error) {
-	id, raw, err := a.jwt.verify(r)
+	id, p, err := a.jwt.verify(r)
 	if err != nil {
 		return Identity{}, err
 	}
-	result, err := ask(WithIdentity(r.Context(), id), a.introspector, r, raw)
+	result, err := ask(WithIdentity(r.Context(), id), a.introspector, r, p)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -106,11 +111,11 @@ func (a *confirmed) mistake() error {
 }
 
 // ask asks c about a token that came with r.
-func ask(ctx context.Context, c Introspector, r *http.Request, raw string) (*introspect.Result, error) {
+func ask(ctx context.Context, c Introspector, r *http.Request, p presented) (*introspect.Result, error) {
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		ctx = introspect.WithPeer(ctx, from.Addr())
 	}
-	result, err := c.Introspect(ctx, raw)
+	result, err := c.Introspect(ctx, p.raw, p.forIntrospection()...)
 	if errors.Is(err, introspect.ErrRefused) {
 		return nil, refusal{err}
 	}

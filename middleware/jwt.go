@@ -27,7 +27,10 @@ type TokenVerifier interface {
 // tokens have them too. What v refuses gives an error that wraps [ErrRefused] and the verifier's own, so that
 // [token.ReasonOf] still tells why.
 //
-// No proof of possession is handed to v: a token that is bound to a key or a certificate is refused.
+// A token that is bound to a client certificate (RFC 8705) is good only from who has that certificate: v is handed the thumbprint of
+// the one that the client has presented in the handshake, whoever vouches for it, or that a trusted proxy forwards, by
+// [Options].Forwarded. Where that is malformed, or forwarded twice, the token is refused, bound or not. Without
+// a certificate nothing is handed on and nothing is computed; with one it costs a hash of it. A token that is bound to a key in another way is refused.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
 	return &jwt{verifier: v, sources: sourcesOf(from)}
 }
@@ -42,26 +45,30 @@ func (a *jwt) Authenticate(r *http.Request) (Identity, error) {
 	return id, err
 }
 
-// verify also returns the token itself.
-func (a *jwt) verify(r *http.Request) (id Identity, raw string, err error) {
-	raw, err = onlyOne(r, a.sources)
+// verify also returns what was presented.
+func (a *jwt) verify(r *http.Request) (id Identity, p presented, err error) {
+	p.raw, err = onlyOne(r, a.sources)
 	if err != nil {
-		return Identity{}, "", err
+		return Identity{}, p, err
 	}
-	if !isJWS(raw) {
-		return Identity{}, "", ErrNoCredentials
+	if !isJWS(p.raw) {
+		return Identity{}, p, ErrNoCredentials
 	}
-	claims, err := a.verifier.Verify(r.Context(), raw)
+	p.thumbprint, err = possessed(r)
+	if err != nil {
+		return Identity{}, p, err
+	}
+	claims, err := a.verifier.Verify(r.Context(), p.raw, p.forToken()...)
 	if errors.Is(err, token.ErrRefused) {
-		return Identity{}, "", refusal{err}
+		return Identity{}, p, refusal{err}
 	}
 	if err != nil {
-		return Identity{}, "", err
+		return Identity{}, p, err
 	}
 	if claims == nil {
-		return Identity{}, "", fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
+		return Identity{}, p, fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
 	}
-	return identityOf(claims), raw, nil
+	return identityOf(claims), p, nil
 }
 
 func identityOf(c *token.Claims) Identity {

@@ -15,6 +15,7 @@ const (
 	presentedAndRefused
 	malformedCredentials
 	scopesDoNotCover
+	peerNotAdmitted
 	checkSaysNo
 	noRule
 )
@@ -39,7 +40,7 @@ func (o outcome) status() int {
 		return http.StatusBadRequest
 	case nothingPresented, presentedAndRefused:
 		return http.StatusUnauthorized
-	case scopesDoNotCover, checkSaysNo, noRule:
+	case scopesDoNotCover, peerNotAdmitted, checkSaysNo, noRule:
 		return http.StatusForbidden
 	default:
 		return http.StatusServiceUnavailable

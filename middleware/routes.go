@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/scope"
 )
 
@@ -25,6 +26,10 @@ type Rule struct {
 	// Issuers are the only ones whose identities this rule takes, compared exactly; empty: any that the authenticator takes.
 	// Another issuer's is answered with 401 invalid_token.
 	Issuers []string
+	// Peers admits certificates, among those that the authenticator takes; nil: any, and none is needed. An identity whose certificate it does not
+	// admit is answered with 403, and so is one that was not authenticated by a certificate, or by one beside its token: see
+	// [ClientCert], [ForwardedCert] and [RequireCert].
+	Peers mtls.Rule
 	// Check is asked last, and has a say on what the other fields cannot express; nil: no check. An error means no, 403,
 	// unless it wraps ErrRefused (401 invalid_token), ErrInvalidRequest (400), ErrNoCredentials (401), or ErrUndecided or a
 	// context's error (503). Its text is not sent. The request has not been routed yet: it has no path values. Check must be
@@ -54,8 +59,8 @@ type entry struct {
 // whatever their order.
 //
 // All mistakes are returned together: patterns that are malformed or that no request can match, rules of which neither is
-// more specific than the other, unknown methods, scopes that are no scope tokens, nil authenticators, and public rules that
-// ask for something.
+// more specific than the other, unknown methods, scopes that are no scope tokens, nil authenticators, malformed Peers, and public
+// rules that ask for something.
 func NewRoutes(rules ...Rule) (*Routes, error) {
 	t := &Routes{trie: newTrie()}
 	var errs []error
@@ -86,6 +91,7 @@ func compile(rule Rule, position int) (*entry, []error) {
 	e := &entry{text: rule.Pattern, pattern: p, public: rule.Public, position: position}
 	e.demand = demand{
 		issuers: slices.Clone(rule.Issuers),
+		peers:   rule.Peers,
 		scope:   rule.Scope,
 		scoped:  !rule.Scope.IsZero(),
 		check:   rule.Check,
@@ -98,8 +104,8 @@ func compile(rule Rule, position int) (*entry, []error) {
 
 func (rule *Rule) mistakes() []error {
 	var errs []error
-	if rule.Public && (!rule.Scope.IsZero() || rule.Authenticator != nil || rule.Check != nil || len(rule.Issuers) > 0) {
-		errs = append(errs, errors.New("a public rule has no Scope, Authenticator, Issuers or Check"))
+	if rule.Public && (!rule.Scope.IsZero() || rule.Authenticator != nil || rule.Check != nil || len(rule.Issuers) > 0 || rule.Peers != nil) {
+		errs = append(errs, errors.New("a public rule has no Scope, Authenticator, Issuers, Peers or Check"))
 	}
 	for _, err := range each(rule.Scope.Err()) {
 		errs = append(errs, fmt.Errorf("Scope: %w", err))
@@ -112,7 +118,20 @@ func (rule *Rule) mistakes() []error {
 	if slices.Contains(rule.Issuers, "") {
 		errs = append(errs, errors.New("issuers: an issuer is empty"))
 	}
+	if rule.Peers != nil {
+		for _, err := range each(mistakeInPeers(rule.Peers)) {
+			errs = append(errs, fmt.Errorf("Peers: %w", err))
+		}
+	}
 	return errs
+}
+
+// mistakeInPeers says what is wrong with a rule for certificates.
+func mistakeInPeers(peers mtls.Rule) error {
+	if isNil(peers) {
+		return errors.New("the rule is nil")
+	}
+	return peers.Err()
 }
 
 // each takes joined errors apart, so that every line of a report can say what it is about.

@@ -20,8 +20,8 @@ type Config struct {
 	// Scopes is set to the list of granted scopes, in the order of their bytes.
 	Scopes string
 	// Kind is set to how the identity was proved, so that one system's alice is never taken for another's: "jwt" for a verified JWT,
-	// "opaque" for a token that the issuer was asked about instead, and "other" for what an authenticator outside of this module
-	// has found. It goes with the subject: where Subject is
+	// "opaque" for a token that the issuer was asked about instead, "mtls" for a client certificate alone, whose subject has no issuer, and
+	// "other" for what an authenticator outside of this module has found. It goes with the subject: where Subject is
 	// named and Kind is not, it is X-Identity-Kind.
 	Kind string
 	// Claims names a header for each claim of the JWT, or member of the issuer's answer about an opaque token, that is to be
@@ -32,7 +32,8 @@ type Config struct {
 	Claims map[string]string
 
 	// Remove names further headers to be removed from every request, folded like the others; they are never set. It is the place for
-	// what the backend trusts from elsewhere, such as X-Remote-User or X-Original-URL.
+	// what the backend trusts from elsewhere, such as X-Remote-User or X-Original-URL, and for the headers in which a proxy in front
+	// forwards client certificates, such as X-SSL-Client-Cert: authenticators in the guard have read them before.
 	Remove []string
 
 	// CredentialHeaders and CredentialCookies name where the guard's sources read credentials, besides Authorization. From a request with

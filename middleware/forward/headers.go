@@ -89,6 +89,7 @@ func put(header http.Header, name, value string) {
 const (
 	kindJWT    = "jwt"
 	kindOpaque = "opaque"
+	kindCert   = "mtls"
 	kindOther  = "other"
 )
 
@@ -98,6 +99,8 @@ func kindOf(id middleware.Identity) string {
 		return kindJWT
 	case id.Introspection != nil:
 		return kindOpaque
+	case id.Peer != nil:
+		return kindCert
 	default:
 		return kindOther
 	}
