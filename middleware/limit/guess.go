@@ -7,6 +7,7 @@ import (
 
 	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/token"
 )
 
@@ -44,5 +45,7 @@ var (
 )
 
 func isGenuine(err error) bool {
-	return slices.Contains(genuineJWT, token.ReasonOf(err)) || slices.Contains(genuineOpaque, introspect.ReasonOf(err))
+	return slices.Contains(genuineJWT, token.ReasonOf(err)) ||
+		slices.Contains(genuineOpaque, introspect.ReasonOf(err)) ||
+		mtls.ReasonOf(err) == mtls.ReasonExpired
 }
