@@ -31,8 +31,8 @@ type Config struct {
 	// counts when it is wrong, but is never remembered as good.
 	Headers, Cookies []string
 
-	// MaxPeers is how many peers are told apart that owe guesses: 65,536, at least 1,024. A peer takes about 200 bytes,
-	// networks and all.
+	// MaxPeers is how many peers are told apart that owe guesses, and how many networks: 65,536, at least 1,024. Each takes
+	// about 140 bytes.
 	MaxPeers int
 
 	// MaxRemembered is how many good credentials are remembered: 65,536, at least 1,024. They take 24 bytes each, from the

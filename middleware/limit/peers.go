@@ -53,7 +53,7 @@ type peers struct {
 
 func newPeers(seed maphash.Seed, a allowance, most int) *peers {
 	p := &peers{}
-	for i, most := range [...]int{most, most / 4, shards} {
+	for i, most := range [...]int{most, most, shards} {
 		p.tiers[i].init(seed, most)
 	}
 	for k := range p.meters {
