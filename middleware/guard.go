@@ -81,7 +81,7 @@ func (o *Options) mistake() error {
 		errs = append(errs, fmt.Errorf("RetryAfter %v is negative", o.RetryAfter))
 	}
 	if o.Forwarded != nil && isNil(o.Forwarded) {
-		errs = append(errs, errors.New("Forwarded is a nil pointer"))
+		errs = append(errs, errors.New("the verifier in Forwarded is nil"))
 	}
 	return errors.Join(errs...)
 }

@@ -120,7 +120,7 @@ func (rule *Rule) mistakes() []error {
 	}
 	if rule.Peers != nil {
 		for _, err := range each(mistakeInPeers(rule.Peers)) {
-			errs = append(errs, fmt.Errorf("Peers: %w", err))
+			errs = append(errs, fmt.Errorf("peers: %w", err))
 		}
 	}
 	return errs
