@@ -9,11 +9,12 @@ import (
 
 // An Authenticator finds out who is behind a request.
 //
-// Its error says which of four things happened, by [errors.Is]:
+// Its error says what happened, by [errors.Is]:
 //
 //	ErrNoCredentials   nothing of its kind was sent
 //	ErrInvalidRequest  what was sent is malformed, or sent twice
 //	ErrRefused         it was examined and is not good
+//	ErrLimited         it was not examined, since there was too much of its kind
 //	anything else      it could not be decided
 //
 // A nil error needs an Identity with a Subject, a ClientID, a Token, an Introspection or a Peer. One that names nobody is taken for an undecided request,
@@ -24,7 +25,7 @@ type Authenticator interface {
 }
 
 // What an [Authenticator], a [Source] or a [Rule].Check says about a request. Errors that wrap one of these are recognised; an
-// error that wraps several counts as the first of ErrInvalidRequest, ErrRefused, ErrNoCredentials.
+// error that wraps several counts as the first of ErrLimited, ErrInvalidRequest, ErrRefused, ErrNoCredentials.
 var (
 	// ErrNoCredentials: nothing of my kind was sent, ask the next.
 	ErrNoCredentials = errors.New("middleware: no credentials")
@@ -32,6 +33,9 @@ var (
 	ErrInvalidRequest = errors.New("middleware: invalid request")
 	// ErrRefused: the credential was examined and is not good (RFC 6750 section 3.1, invalid_token).
 	ErrRefused = errors.New("middleware: credential refused")
+	// ErrLimited: there was too much of it, come back later (RFC 6585 section 4, 429). An error with a method RetryAfter()
+	// time.Duration says when; otherwise it is [Options].RetryAfter.
+	ErrLimited = errors.New("middleware: limited")
 	// ErrUndecided: it could not be found out. Authenticators need not use it, since any unknown error means this; a
 	// [Rule].Check does, since there an unknown error means no.
 	ErrUndecided = errors.New("middleware: undecided")

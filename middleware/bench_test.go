@@ -11,6 +11,7 @@ import (
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
 	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/scope"
 )
 
@@ -47,6 +48,20 @@ func BenchmarkMiddleware(b *testing.B) {
 	verified := newGuard(b, middleware.JWT(v))
 	active := newClient(b, i)
 	opaque := i.OpaqueToken(audience)
+	ca := newAuthority(b)
+	cert := ca.issue(b, orders)
+	certs := ca.verifier(b, mtls.SPIFFE("example.com"))
+	identified := newGuard(b, middleware.ClientCert(certs))
+	hooked, err := middleware.New(&remembering{middleware.Identity{Subject: "alice", Scopes: scope.Granted("orders:read")}}, &middleware.Options{
+		Limiter: limiting(func(r *http.Request, a middleware.Authenticator) (middleware.Identity, error) {
+			return a.Authenticate(r)
+		}),
+		Revocations: revoking(func(context.Context, middleware.Identity) (bool, error) { return false, nil }),
+		Observer:    observing(func(context.Context, middleware.Decision) {}),
+	})
+	require.NoError(b, err)
+	proved, err := middleware.New(&remembering{middleware.Identity{Subject: "alice"}}, &middleware.Options{Forwarded: forwarding{thumbprint: "x"}})
+	require.NoError(b, err)
 	asked := newGuard(b, middleware.FirstOf(middleware.JWT(v), middleware.Introspect(active)))
 	routes := newRoutes(b,
 		middleware.Rule{Pattern: "GET /healthz", Public: true},
@@ -74,11 +89,28 @@ func BenchmarkMiddleware(b *testing.B) {
 			}
 		})},
 		{"guard, verified ES256, routes", verified.Routes(routes)(bare)},
+		{"certificate's thumbprint alone, mtls", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := mtls.Thumbprint(r.TLS); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"certificate alone, mtls", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := certs.Verify(r.TLS); err != nil {
+				b.Error(err)
+			}
+		})},
+		{"guard, certificate, mtls", identified.Handler(bare)},
+		{"guard, remembered opaque token, routes, mtls", asked.Routes(routes)(bare)},
+		{"guard, fixed identity, every hook, routes", hooked.Routes(routes)(bare)},
+		{"guard, fixed identity, forwarded certificates", proved.Handler(bare)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := get("/orders/7", "Authorization: Bearer "+raw)
 			if strings.Contains(bench.name, "opaque") {
 				r = get("/orders/7", "Authorization: Bearer "+opaque)
+			}
+			if strings.Contains(bench.name, "mtls") {
+				r.TLS = stateOf(cert)
 			}
 			w := deaf{http.Header{}}
 			b.ReportAllocs()

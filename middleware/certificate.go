@@ -67,16 +67,19 @@ func (a *forwardedCert) mistake() error { return mistakeOf("ForwardedCert", "ver
 // certified reads the answer of a verifier of certificates.
 func certified(peer *mtls.Peer, err error) (Identity, error) {
 	switch {
-	case errors.Is(err, mtls.ErrRefused):
-		return Identity{}, refusal{err}
 	case errors.Is(err, mtls.ErrNoCertificate):
 		return Identity{}, ErrNoCredentials
 	case err != nil:
-		return Identity{}, err
+		return Identity{}, aboutCert(err)
 	case peer.Name() == "":
 		return Identity{}, fmt.Errorf("%w: the verifier returned neither a named peer nor an error", ErrUndecided)
 	}
 	return Identity{Subject: peer.Name(), Expiry: peer.Expiry(), Peer: peer}, nil
+}
+
+// aboutCert reads the error of a verifier of certificates that is not ErrNoCertificate.
+func aboutCert(err error) error {
+	return &finding{err, credentialCert, string(mtls.ReasonOf(err)), errors.Is(err, mtls.ErrRefused)}
 }
 
 // senderOf is the address at the other end of the connection. It is invalid where RemoteAddr is none, as that of a Unix socket, and

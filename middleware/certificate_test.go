@@ -191,7 +191,7 @@ func TestMistakesInCertificateAuthenticators(t *testing.T) {
 		"FirstOf, number 2: ForwardedCert: the verifier is nil",
 		"FirstOf, number 3: RequireCert, cert: the authenticator is nil",
 		"RequireCert, token: JWT: the verifier is nil",
-		"the verifier in Forwarded is nil",
+		"options: Forwarded holds a nil *mtls.Forwarded",
 	}, "\n"))
 }
 

@@ -12,6 +12,7 @@ import (
 
 // A demand is what an identity must meet. The zero demand is met by any identity of the guard's own authenticator.
 type demand struct {
+	rule    string  // the pattern of a table's rule
 	method  *method // nil: the guard's own
 	issuers []string
 	peers   mtls.Rule // nil: any
@@ -20,37 +21,35 @@ type demand struct {
 	check   func(*http.Request, Identity) error
 }
 
-// judge says whether id meets the demand, and if not, what to answer. It is asked again on every request, whether the identity
-// was found just now or before.
-func (d *demand) judge(g *Guard, r *http.Request, id *Identity) (o outcome, met bool) {
+// judge says whether who was found meets the demand, and if not, what to answer. It is asked again on every request, whether the
+// identity was found just now or before.
+func (d *demand) judge(g *Guard, r *http.Request, v *ruling) {
+	id := &v.who.identity
+	switch {
 	// RFC 6750 section 3.1: to a route that does not trust its issuer a token is "invalid for other reasons", and the client
 	// may get another and retry. insufficient_scope would send it for more of the same.
-	if len(d.issuers) > 0 && !slices.Contains(d.issuers, id.Issuer) {
-		return presentedAndRefused, false
-	}
+	case len(d.issuers) > 0 && !slices.Contains(d.issuers, id.Issuer):
+		v.outcome, v.reason = presentedAndRefused, "issuer"
 	// RFC 9110 section 15.5.4: the credentials are good but insufficient, and no fresher ones of theirs would do.
-	if d.peers != nil && (id.Peer == nil || !id.Peer.Is(d.peers)) {
-		return peerNotAdmitted, false
+	case d.peers != nil && (id.Peer == nil || !id.Peer.Is(d.peers)):
+		v.outcome, v.reason = forbidden, "peer"
+	case d.scoped && !d.scope.SatisfiedBy(id.Scopes):
+		v.outcome, v.needed = scopesDoNotCover, d.scope.Challenge() // empty where no set would do
+	case d.check != nil:
+		d.ask(g, r, v)
+	default:
+		v.outcome = allowed
 	}
-	if d.scoped && !d.scope.SatisfiedBy(id.Scopes) {
-		return scopesDoNotCover, false
-	}
-	if d.check == nil {
-		return undecided, true
-	}
-	err := d.check(r, *id)
-	if err == nil {
-		return undecided, true
-	}
-	return g.checkOutcome(r, err), false
 }
 
-// needed is what to tell a client whose scopes do not cover: one set that would (RFC 6750 section 3).
-func (d *demand) needed(o outcome) string {
-	if o != scopesDoNotCover {
-		return ""
+// ask leaves it to the rule's own check.
+func (d *demand) ask(g *Guard, r *http.Request, v *ruling) {
+	v.err = d.check(r, v.who.identity)
+	if v.err == nil {
+		v.outcome = allowed
+		return
 	}
-	return d.scope.Challenge() // empty where no set would do
+	v.outcome, v.reason = g.checkOutcome(r, v.err), "check"
 }
 
 // checkOutcome reads the error of a Rule.Check, where an error nobody knows means no.
@@ -63,5 +62,5 @@ func (g *Guard) checkOutcome(r *http.Request, err error) outcome {
 			return undecided
 		}
 	}
-	return checkSaysNo
+	return forbidden
 }

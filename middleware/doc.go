@@ -17,6 +17,7 @@
 //	the rule's Peers do not admit it       403
 //	the rule's own check says no           403
 //	no rule for this route                 403
+//	too much of it                         429  Retry-After
 //	could not decide                       503  Retry-After
 //
 // A credential that no authenticator took is "nothing presented" when the request has no Authorization header, and else

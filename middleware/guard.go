@@ -26,6 +26,13 @@ type Options struct {
 	// see [ForwardedCert]. It holds for every authenticator of the guard and of its rules.
 	Forwarded ForwardedVerifier
 
+	// Limiter stands before every authenticator of the guard and of its rules; nil: none.
+	Limiter Limiter
+	// Revocations are asked about every identity that was found; nil: none.
+	Revocations Revocations
+	// Observer is told of every decision; nil: nobody is.
+	Observer Observer
+
 	_ struct{}
 }
 
@@ -44,6 +51,10 @@ type Guard struct {
 	challenge  challenge
 	retryAfter string
 	witness    witness // nil: the handshake
+
+	limiter     Limiter
+	revocations Revocations
+	observer    Observer
 }
 
 // A method is one way of a guard to find out who is calling. Its address is what a decision is recognised by.
@@ -59,6 +70,10 @@ func New(a Authenticator, opts *Options) (*Guard, error) {
 		own:        &method{a},
 		challenge:  challenge{realm: opts.Realm, resourceMetadata: opts.ResourceMetadata},
 		retryAfter: seconds(opts.RetryAfter),
+
+		limiter:     opts.Limiter,
+		revocations: opts.Revocations,
+		observer:    opts.Observer,
 	}
 	if err := errors.Join(mistakeIn(a), opts.mistake()); err != nil {
 		return nil, fmt.Errorf("middleware: %w", err)
@@ -80,8 +95,13 @@ func (o *Options) mistake() error {
 	if o.RetryAfter < 0 {
 		errs = append(errs, fmt.Errorf("RetryAfter %v is negative", o.RetryAfter))
 	}
-	if o.Forwarded != nil && isNil(o.Forwarded) {
-		errs = append(errs, errors.New("the verifier in Forwarded is nil"))
+	for _, hook := range []struct {
+		name string
+		hook any
+	}{{"Forwarded", o.Forwarded}, {"Limiter", o.Limiter}, {"Revocations", o.Revocations}, {"Observer", o.Observer}} {
+		if hook.hook != nil && isNil(hook.hook) {
+			errs = append(errs, fmt.Errorf("options: %s holds a nil %T", hook.name, hook.hook))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -130,13 +150,14 @@ func (g *Guard) Require(q scope.Requirement) func(http.Handler) http.Handler {
 func (g *Guard) demanding(d *demand, next http.Handler) http.Handler {
 	next = orUnavailable(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := g.begin()
 		switch {
 		case !g.made():
-			g.answer(w, undecided, "")
+			g.answer(w, &ruling{})
 		case !hasOneReading(r, false):
-			g.answer(w, ambiguousTarget, "")
+			g.refuse(w, r, &ruling{outcome: ambiguousTarget, begun: begun})
 		default:
-			g.serve(w, r, d, next)
+			g.serve(w, r, d, begun, next)
 		}
 	})
 }
@@ -145,43 +166,59 @@ func (g *Guard) demanding(d *demand, next http.Handler) http.Handler {
 func (g *Guard) made() bool { return g != nil && g.own != nil }
 
 // serve lets the request pass if it meets the demand, and answers it otherwise.
-func (g *Guard) serve(w http.ResponseWriter, r *http.Request, d *demand, next http.Handler) {
-	c, err := g.decide(r, d.method)
-	if err != nil {
-		g.answer(w, g.credentialOutcome(r, err), "")
+func (g *Guard) serve(w http.ResponseWriter, r *http.Request, d *demand, begun time.Time, next http.Handler) {
+	v := g.rule(r, d)
+	v.begun = begun
+	if v.outcome != allowed {
+		g.refuse(w, r, &v)
 		return
 	}
-	if o, met := d.judge(g, r, &c.identity); !met {
-		g.answer(w, o, d.needed(o))
-		return
-	}
-	if carried(r.Context()) != c {
-		r = r.WithContext(c)
+	g.observe(r, &v)
+	if carried(r.Context()) != v.who {
+		r = r.WithContext(v.who)
 	}
 	next.ServeHTTP(w, r)
 }
 
-// decide returns a context with the decision on who is behind the request. One that this guard has made before in the same
-// way, on the way here, is used again.
-func (g *Guard) decide(r *http.Request, way *method) (*carrier, error) {
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, v *ruling) {
+	g.observe(r, v)
+	g.answer(w, v)
+}
+
+// rule decides on a request. What this guard has found out before in the same way, on the way here, it does not ask again.
+func (g *Guard) rule(r *http.Request, d *demand) ruling {
+	way, ctx := d.method, r.Context()
 	if way == nil {
 		way = g.own
 	}
-	ctx := r.Context()
-	if c := decisionOf(ctx, g, way); c != nil {
-		if carried(ctx) == c {
-			return c, nil
+	v := ruling{rule: d.rule, who: decisionOf(ctx, g, way)}
+	switch {
+	case v.who == nil:
+		if !g.admits(r, way, &v) {
+			return v
 		}
-		return &carrier{Context: ctx, identity: c.identity, guard: g, way: way}, nil // something else has been put on top
+	case carried(ctx) != v.who: // something else has been put on top
+		v.who = &carrier{Context: ctx, identity: v.who.identity, guard: g, way: way}
+		v.again = true
+	default:
+		v.again = true
 	}
+	d.judge(g, r, &v)
+	return v
+}
+
+// admits finds out who is behind the request, and whether they have been cut off since.
+func (g *Guard) admits(r *http.Request, way *method, v *ruling) bool {
 	id, err := g.examine(r, way)
+	if err == nil && id.nobody() {
+		err = fmt.Errorf("%w: the authenticator named nobody", ErrUndecided)
+	}
 	if err != nil {
-		return nil, err
+		v.outcome, v.err = g.credentialOutcome(r, err), err
+		return false
 	}
-	if id.nobody() {
-		return nil, fmt.Errorf("%w: the authenticator named nobody", ErrUndecided)
-	}
-	return &carrier{Context: ctx, identity: id, guard: g, way: way}, nil
+	v.who = &carrier{Context: r.Context(), identity: id, guard: g, way: way}
+	return g.revocations == nil || !g.cutOff(r, v)
 }
 
 // examine asks the authenticator. Only it sees the witness.
@@ -189,7 +226,25 @@ func (g *Guard) examine(r *http.Request, way *method) (Identity, error) {
 	if g.witness != nil {
 		r = withWitness(r, g.witness)
 	}
+	if g.limiter != nil {
+		return g.limiter.Authenticate(r, way.authenticator)
+	}
 	return way.authenticator.Authenticate(r)
+}
+
+var errRevoked = fmt.Errorf("%w: revoked", ErrRefused)
+
+func (g *Guard) cutOff(r *http.Request, v *ruling) bool {
+	revoked, err := g.revocations.Revoked(r.Context(), v.who.identity)
+	switch {
+	case revoked:
+		v.outcome, v.reason, v.err = presentedAndRefused, "revoked", errRevoked
+	case err != nil: // whatever it wraps
+		v.outcome, v.reason, v.err = undecided, "revocations", err
+	default:
+		return false
+	}
+	return true
 }
 
 // credentialOutcome tells "nothing presented" from "nobody knows what was presented".
@@ -202,7 +257,7 @@ func (g *Guard) credentialOutcome(r *http.Request, err error) outcome {
 }
 
 // answer refuses a request. It is the only place that does.
-func (g *Guard) answer(w http.ResponseWriter, o outcome, needed string) {
+func (g *Guard) answer(w http.ResponseWriter, v *ruling) {
 	h := w.Header()
 	for _, name := range [...]string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
 		h.Del(name) // set by someone in front for the answer that does not come
@@ -210,17 +265,27 @@ func (g *Guard) answer(w http.ResponseWriter, o outcome, needed string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if o.challenges() {
-		h.Set("WWW-Authenticate", g.challenge.with(o.code(), needed))
+	if v.outcome.challenges() {
+		h.Set("WWW-Authenticate", g.challenge.with(v.outcome.code(), v.needed))
 	}
-	if o == undecided {
-		h.Set("Retry-After", g.wait())
+	if v.outcome == undecided || v.outcome == limited {
+		h.Set("Retry-After", g.wait(v))
 	}
-	w.WriteHeader(o.status())
-	_, _ = fmt.Fprint(w, http.StatusText(o.status())) // #nosec G705 -- one of four constants; who has left has nobody to tell
+	w.WriteHeader(v.outcome.status())
+	_, _ = fmt.Fprint(w, http.StatusText(v.outcome.status())) // #nosec G705 -- one of a few constants; who has left has nobody to tell
 }
 
-func (g *Guard) wait() string {
+// wait is what Retry-After says. Who limits may know better than the guard.
+func (g *Guard) wait(v *ruling) string {
+	if v.outcome == limited {
+		e, ok := errors.AsType[interface {
+			error
+			RetryAfter() time.Duration
+		}](v.err)
+		if ok && e.RetryAfter() > 0 {
+			return seconds(e.RetryAfter())
+		}
+	}
 	if g == nil || g.retryAfter == "" {
 		return seconds(0)
 	}
@@ -232,5 +297,5 @@ func orUnavailable(next http.Handler) http.Handler {
 	if !isNil(next) {
 		return next
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { (*Guard)(nil).answer(w, undecided, "") })
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { (*Guard)(nil).answer(w, &ruling{}) })
 }

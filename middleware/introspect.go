@@ -46,7 +46,7 @@ func (a *introspection) Authenticate(r *http.Request) (Identity, error) {
 	if p.thumbprint, err = possessed(r); err != nil {
 		return Identity{}, err
 	}
-	result, err := ask(r.Context(), a.introspector, r, p)
+	result, err := ask(r.Context(), a.introspector, r, p, credentialOpaque)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -87,7 +87,7 @@ func (a *confirmed) Authenticate(r *http.Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	result, err := ask(WithIdentity(r.Context(), id), a.introspector, r, p)
+	result, err := ask(WithIdentity(r.Context(), id), a.introspector, r, p, credentialJWT)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -95,7 +95,7 @@ func (a *confirmed) Authenticate(r *http.Request) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: another issuer than the token's was asked", ErrUndecided)
 	}
 	if differ(result.Subject(), id.Subject) || differ(result.ClientID(), id.ClientID) {
-		return Identity{}, fmt.Errorf("%w: the issuer says that the token is another party's", ErrRefused)
+		return Identity{}, errOtherParty
 	}
 	id.Introspection = result
 	id.Scopes = stillGranted(id.Scopes, result)
@@ -110,17 +110,16 @@ func (a *confirmed) mistake() error {
 		mistakeInSources("Confirmed", a.jwt.sources))
 }
 
-// ask asks c about a token that came with r.
-func ask(ctx context.Context, c Introspector, r *http.Request, p presented) (*introspect.Result, error) {
+var errOtherParty = refused(credentialJWT, "subject", "the issuer says that the token is another party's")
+
+// ask asks c about a token of this kind that came with r.
+func ask(ctx context.Context, c Introspector, r *http.Request, p presented, kind string) (*introspect.Result, error) {
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		ctx = introspect.WithPeer(ctx, from.Addr())
 	}
 	result, err := c.Introspect(ctx, p.raw, p.forIntrospection()...)
-	if errors.Is(err, introspect.ErrRefused) {
-		return nil, refusal{err}
-	}
 	if err != nil {
-		return nil, err
+		return nil, &finding{err, kind, string(introspect.ReasonOf(err)), errors.Is(err, introspect.ErrRefused)}
 	}
 	if result == nil {
 		return nil, fmt.Errorf("%w: the introspector returned neither a result nor an error", ErrUndecided)

@@ -59,11 +59,8 @@ func (a *jwt) verify(r *http.Request) (id Identity, p presented, err error) {
 		return Identity{}, p, err
 	}
 	claims, err := a.verifier.Verify(r.Context(), p.raw, p.forToken()...)
-	if errors.Is(err, token.ErrRefused) {
-		return Identity{}, p, refusal{err}
-	}
 	if err != nil {
-		return Identity{}, p, err
+		return Identity{}, p, &finding{err, credentialJWT, string(token.ReasonOf(err)), errors.Is(err, token.ErrRefused)}
 	}
 	if claims == nil {
 		return Identity{}, p, fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
@@ -85,12 +82,6 @@ func identityOf(c *token.Claims) Identity {
 func (a *jwt) mistake() error {
 	return errors.Join(mistakeOf("JWT", "verifier", a.verifier), mistakeInSources("JWT", a.sources))
 }
-
-// A refusal is a verifier's error that is also ErrRefused. Its text is the verifier's.
-type refusal struct{ error }
-
-func (e refusal) Is(target error) bool { return target == ErrRefused }
-func (e refusal) Unwrap() error        { return e.error }
 
 // maxHeader bounds what is decoded to recognise a JWS. It is well above what any verifier accepts as a header.
 const maxHeader = 8 << 10

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// An outcome is what a guard answers a request with that it does not let pass.
+// An outcome is what a guard has decided about a request: to let it pass, or what to answer.
 type outcome int
 
 const (
@@ -15,14 +15,18 @@ const (
 	presentedAndRefused
 	malformedCredentials
 	scopesDoNotCover
-	peerNotAdmitted
-	checkSaysNo
+	forbidden // by the rule's Peers or Check
 	noRule
+	limited
+	allowed
+	public
 )
 
 // outcomeOf reads an authenticator's error. A nil error has no outcome; it gives undecided.
 func outcomeOf(err error) outcome {
 	switch {
+	case errors.Is(err, ErrLimited):
+		return limited
 	case errors.Is(err, ErrInvalidRequest):
 		return malformedCredentials
 	case errors.Is(err, ErrRefused):
@@ -40,11 +44,24 @@ func (o outcome) status() int {
 		return http.StatusBadRequest
 	case nothingPresented, presentedAndRefused:
 		return http.StatusUnauthorized
-	case scopesDoNotCover, peerNotAdmitted, checkSaysNo, noRule:
+	case scopesDoNotCover, forbidden, noRule:
 		return http.StatusForbidden
+	case limited:
+		return http.StatusTooManyRequests
+	case allowed, public:
+		return 0
 	default:
 		return http.StatusServiceUnavailable
 	}
+}
+
+// word is what an Observer is told.
+func (o outcome) word() string {
+	return [...]string{
+		undecided: "undecided", ambiguousTarget: "ambiguous_target", nothingPresented: "no_credentials", presentedAndRefused: "refused",
+		malformedCredentials: "invalid_request", scopesDoNotCover: "insufficient_scope", forbidden: "forbidden", noRule: "no_rule",
+		limited: "limited", allowed: "allowed", public: "public",
+	}[o]
 }
 
 // code is the error parameter of the challenge (RFC 6750 section 3.1), or "".

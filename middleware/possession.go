@@ -40,12 +40,12 @@ func possessed(r *http.Request) (string, error) {
 	}
 	thumbprint, err := seen(r)
 	switch {
-	case errors.Is(err, mtls.ErrRefused):
-		return "", refusal{err}
+	case err == nil:
+		return thumbprint, nil
 	case errors.Is(err, mtls.ErrNoCertificate):
 		return "", nil
 	default:
-		return thumbprint, err
+		return "", aboutCert(err)
 	}
 }
 

@@ -23,6 +23,12 @@ func RequireCert(cert, token Authenticator) Authenticator {
 
 type requireCert struct{ cert, token Authenticator }
 
+var (
+	errNoToken  = refused(credentialCert, "no_token", "a certificate without a token")
+	errNoCert   = refused("", "no_certificate", "a token without a certificate")
+	errNotBound = refused("", "proof", "the token is not bound to the certificate")
+)
+
 func (a *requireCert) Authenticate(r *http.Request) (Identity, error) {
 	certified, err := a.cert.Authenticate(r)
 	if err != nil && outcomeOf(err) == nothingPresented {
@@ -37,13 +43,13 @@ func (a *requireCert) Authenticate(r *http.Request) (Identity, error) {
 	}
 	id, err := a.token.Authenticate(withWitness(r, func(*http.Request) (string, error) { return peer.Thumbprint(), nil }))
 	if err != nil && outcomeOf(err) == nothingPresented {
-		return Identity{}, fmt.Errorf("%w: a certificate without a token", ErrRefused)
+		return Identity{}, errNoToken
 	}
 	if err != nil {
 		return Identity{}, err
 	}
 	if !id.boundTo(peer) {
-		return Identity{}, fmt.Errorf("%w: the token is not bound to the certificate", ErrRefused)
+		return Identity{}, errNotBound
 	}
 	id.Peer = peer
 	id.Expiry = earlier(id.Expiry, certified.Expiry)
@@ -58,7 +64,7 @@ func (a *requireCert) withoutCert(r *http.Request) error {
 	case outcomeOf(err) != undecided:
 		return err
 	}
-	return fmt.Errorf("%w: a token without a certificate", ErrRefused)
+	return errNoCert
 }
 
 // boundTo says that the token, by everything that is known of it, is bound to the peer's certificate. The comparison takes constant time.

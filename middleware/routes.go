@@ -31,8 +31,8 @@ type Rule struct {
 	// [ClientCert], [ForwardedCert] and [RequireCert].
 	Peers mtls.Rule
 	// Check is asked last, and has a say on what the other fields cannot express; nil: no check. An error means no, 403,
-	// unless it wraps ErrRefused (401 invalid_token), ErrInvalidRequest (400), ErrNoCredentials (401), or ErrUndecided or a
-	// context's error (503). Its text is not sent. The request has not been routed yet: it has no path values. Check must be
+	// unless it wraps ErrLimited (429), ErrRefused (401 invalid_token), ErrInvalidRequest (400), ErrNoCredentials (401), or
+	// ErrUndecided or a context's error (503). Its text is not sent. The request has not been routed yet: it has no path values. Check must be
 	// safe for concurrent use.
 	Check func(r *http.Request, id Identity) error
 
@@ -90,6 +90,7 @@ func compile(rule Rule, position int) (*entry, []error) {
 	}
 	e := &entry{text: rule.Pattern, pattern: p, public: rule.Public, position: position}
 	e.demand = demand{
+		rule:    rule.Pattern,
 		issuers: slices.Clone(rule.Issuers),
 		peers:   rule.Peers,
 		scope:   rule.Scope,
@@ -203,16 +204,18 @@ func (g *Guard) Routes(t *Routes) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		next = orUnavailable(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			begun := g.begin()
 			e, o := t.find(r)
 			switch {
 			case !g.made():
-				g.answer(w, undecided, "")
+				g.answer(w, &ruling{})
 			case e == nil:
-				g.answer(w, o, "")
+				g.refuse(w, r, &ruling{outcome: o, begun: begun})
 			case e.public && !isBarredPreflight(r, e):
+				g.observe(r, &ruling{outcome: public, rule: e.text, begun: begun})
 				next.ServeHTTP(w, r)
 			default:
-				g.serve(w, r, &e.demand, next)
+				g.serve(w, r, &e.demand, begun, next)
 			}
 		})
 	}

@@ -183,7 +183,7 @@ func (t *trust) path(chain []*x509.Certificate, peer Peer) path {
 			p.until = c.NotAfter
 		}
 		if i > 0 && len(t.lists) > 0 {
-			p.links = append(p.links, link{list: t.lists.of(c), serial: serialOf(chain[i-1].SerialNumber)})
+			p.links = append(p.links, link{list: t.lists.of(chain[i-1], c), serial: serialOf(chain[i-1].SerialNumber)})
 		}
 	}
 	peer.expiry = p.until

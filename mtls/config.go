@@ -22,8 +22,11 @@ type Trust struct {
 	// the one in use does not replace it.
 	//
 	// A list of an authority that is not among Roots and Bundles is that of an intermediate one; it is verified when a chain leads
-	// over it. A list is refused if it is a delta, says when it is to be replaced nowhere, holds a critical extension that is not known, or
-	// does not cover all certificates of its issuer (an issuing distribution point, RFC 5280 section 5.2.5).
+	// over it, and until then counts for nothing. A list with an issuing distribution point (RFC 5280 section 5.2.5) counts for the
+	// certificates that name one of its URIs.
+	//
+	// A list is refused if it is a delta, says nowhere when it is to be replaced, holds a critical extension that is not known, or is about
+	// some certificates or reasons only or those of another issuer.
 	CRLs []*x509.RevocationList
 
 	_ struct{}

@@ -16,9 +16,10 @@ import (
 type list struct {
 	issuer     string // DER of the name
 	issuerText string
-	keyID      string // of the issuer, "" if the list does not say
+	keyID      string // of the issuer, "" if the list does not say; the signature decides
 	number     *big.Int
 	this, next time.Time
+	points     []string // if any, the list is about certificates that name one of these distribution points
 	revoked    map[serial]struct{}
 
 	tbs, signature []byte
@@ -67,7 +68,8 @@ func readList(crl *x509.RevocationList) (*list, error) {
 	if crl == nil || len(crl.RawTBSRevocationList) == 0 {
 		return nil, errNoList
 	}
-	if err := checkExtensions(crl.Extensions); err != nil {
+	points, err := checkExtensions(crl.Extensions)
+	if err != nil {
 		return nil, err
 	}
 	if crl.NextUpdate.IsZero() { // RFC 5280 section 5.1.2.5
@@ -75,7 +77,7 @@ func readList(crl *x509.RevocationList) (*list, error) {
 	}
 	l := &list{
 		issuer: string(crl.RawIssuer), issuerText: crl.Issuer.String(), keyID: string(crl.AuthorityKeyId), number: crl.Number,
-		this: crl.ThisUpdate, next: crl.NextUpdate,
+		this: crl.ThisUpdate, next: crl.NextUpdate, points: points,
 		revoked: make(map[serial]struct{}, len(crl.RevokedCertificateEntries)),
 		tbs:     slices.Clone(crl.RawTBSRevocationList), signature: slices.Clone(crl.Signature), algorithm: crl.SignatureAlgorithm,
 		signers: map[authorityKey]*x509.Certificate{},
@@ -94,24 +96,62 @@ func readList(crl *x509.RevocationList) (*list, error) {
 	return l, nil
 }
 
-func checkExtensions(extensions []pkix.Extension) error {
+// checkExtensions returns the distribution points that the list is for, if it is not for all.
+func checkExtensions(extensions []pkix.Extension) (points []string, err error) {
 	for _, e := range extensions {
 		switch {
 		case e.Id.Equal(oidDeltaCRL):
-			return errDelta
+			return nil, errDelta
 		case e.Id.Equal(oidIssuingPoint):
-			return errPartial
+			if points = readIssuingPoint(e.Value); len(points) == 0 {
+				return nil, errPartial
+			}
 		case e.Id.Equal(oidAuthorityKeyID), e.Id.Equal(oidCRLNumber):
 		case e.Critical: // RFC 5280 section 5.2
-			return errCritical
+			return nil, errCritical
 		}
 	}
-	return nil
+	return points, nil
+}
+
+// readIssuingPoint returns the URIs of a distribution point (RFC 5280 section 5.2.5), or nothing if there is none, or if there is any other
+// restriction: to users or authorities, to some reasons, or to another issuer's.
+func readIssuingPoint(der []byte) (points []string) {
+	const name, fullName = 0, 0
+	inner, ok := der, true
+	for _, want := range []struct{ class, tag int }{
+		{asn1.ClassUniversal, asn1.TagSequence}, {asn1.ClassContextSpecific, name}, {asn1.ClassContextSpecific, fullName},
+	} {
+		var v asn1.RawValue
+		rest, err := asn1.Unmarshal(inner, &v)
+		ok = ok && err == nil && len(rest) == 0 && v.Class == want.class && v.Tag == want.tag && v.IsCompound
+		inner = v.Bytes
+	}
+	for ok && len(inner) > 0 {
+		var (
+			v   asn1.RawValue
+			err error
+		)
+		inner, err = asn1.Unmarshal(inner, &v)
+		ok = err == nil
+		if ok && v.Class == asn1.ClassContextSpecific && v.Tag == tagURI {
+			points = append(points, string(v.Bytes))
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return points
+}
+
+// covers reports whether the list is about a certificate of its issuer (RFC 5280 section 6.3.3 (b) (2) (i)).
+func (l *list) covers(c *x509.Certificate) bool {
+	return len(l.points) == 0 || slices.ContainsFunc(c.CRLDistributionPoints, func(p string) bool { return slices.Contains(l.points, p) })
 }
 
 // signedBy reports whether an authority has issued the list. The answer is remembered: a signature over 16 MiB takes its time.
 func (l *list) signedBy(c *x509.Certificate) bool {
-	if !l.mayBe(c) {
+	if l.issuer != string(c.RawSubject) {
 		return false
 	}
 	key := keyOf(c)
@@ -144,11 +184,6 @@ func (l *list) verifiedBy() (found []*x509.Certificate) {
 	return found
 }
 
-// mayBe asks what costs nothing.
-func (l *list) mayBe(c *x509.Certificate) bool {
-	return l.issuer == string(c.RawSubject) && (l.keyID == "" || len(c.SubjectKeyId) == 0 || l.keyID == string(c.SubjectKeyId))
-}
-
 // newer reports whether l is the later word of an issuer.
 func (l *list) newer(than *list) bool {
 	if !l.this.Equal(than.this) || l.number == nil || than.number == nil {
@@ -159,15 +194,13 @@ func (l *list) newer(than *list) bool {
 
 // authorityKey is what makes an authority the same: several certificates may stand for it.
 type authorityKey struct {
-	keyID     string
 	key       [sha256.Size]byte
 	ca, lists bool
 }
 
 func keyOf(c *x509.Certificate) authorityKey {
 	return authorityKey{
-		keyID: string(c.SubjectKeyId), key: sha256.Sum256(c.RawSubjectPublicKeyInfo),
-		ca: c.BasicConstraintsValid && c.IsCA, lists: maySignLists(c),
+		key: sha256.Sum256(c.RawSubjectPublicKeyInfo), ca: c.BasicConstraintsValid && c.IsCA, lists: maySignLists(c),
 	}
 }
 
@@ -225,7 +258,7 @@ func (l *list) outlasts(fresh []*list) bool {
 	return slices.ContainsFunc(l.verifiedBy(), func(c *x509.Certificate) bool {
 		theirs := 0
 		for _, f := range fresh {
-			if f.signedBy(c) {
+			if slices.Equal(f.points, l.points) && f.signedBy(c) {
 				theirs++
 				if !l.newer(f) {
 					return false
@@ -236,10 +269,10 @@ func (l *list) outlasts(fresh []*list) bool {
 	})
 }
 
-// of returns the newest list that an authority has issued, or nil. c is part of a chain that has been verified.
-func (s lists) of(c *x509.Certificate) *list {
-	for _, l := range s[string(c.RawSubject)] {
-		if l.signedBy(c) {
+// of returns the newest list about a certificate by the authority that has issued it, or nil. Both are part of a chain that has been verified.
+func (s lists) of(c, issuer *x509.Certificate) *list {
+	for _, l := range s[string(issuer.RawSubject)] {
+		if l.covers(c) && l.signedBy(issuer) {
 			return l
 		}
 	}

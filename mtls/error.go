@@ -6,7 +6,7 @@ import "errors"
 // ErrRefused nor ErrNoCertificate means that the question could not be decided.
 var ErrRefused = errors.New("mtls: refused")
 
-// ErrNoCertificate: no client certificate was presented, by whoever may present one.
+// ErrNoCertificate means that no client certificate was presented by whoever may present one.
 var ErrNoCertificate = errors.New("mtls: no client certificate")
 
 // What is not decided. Neither is a word about the certificate.

@@ -30,24 +30,24 @@ type authority struct {
 
 var serials atomic.Int64
 
-func newKey(t testing.TB) crypto.Signer {
-	t.Helper()
+func newKey(tb testing.TB) crypto.Signer {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return key
 }
 
 // issue makes a certificate of the template; a nil issuer means itself.
-func issue(t testing.TB, template *x509.Certificate, issuer *authority, key crypto.Signer) *authority {
-	t.Helper()
+func issue(tb testing.TB, template *x509.Certificate, issuer *authority, key crypto.Signer) *authority {
+	tb.Helper()
 	made := &authority{template, key}
 	if issuer == nil {
 		issuer = made
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer.Certificate, key.Public(), issuer.key)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	made.Certificate, err = x509.ParseCertificate(der)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return made
 }
 
@@ -59,14 +59,14 @@ func caTemplate(name string) *x509.Certificate {
 	}
 }
 
-func newRoot(t testing.TB, name string) *authority {
-	t.Helper()
-	return issue(t, caTemplate(name), nil, newKey(t))
+func newRoot(tb testing.TB, name string) *authority {
+	tb.Helper()
+	return issue(tb, caTemplate(name), nil, newKey(tb))
 }
 
-func (a *authority) newIntermediate(t testing.TB, name string) *authority {
-	t.Helper()
-	return issue(t, caTemplate(name), a, newKey(t))
+func (a *authority) newIntermediate(tb testing.TB, name string) *authority {
+	tb.Helper()
+	return issue(tb, caTemplate(name), a, newKey(tb))
 }
 
 func leafTemplate() *x509.Certificate {
@@ -80,22 +80,22 @@ func leafTemplate() *x509.Certificate {
 }
 
 // issue makes a leaf, changed by edit.
-func (a *authority) issue(t testing.TB, edit ...func(*x509.Certificate)) *authority {
-	t.Helper()
+func (a *authority) issue(tb testing.TB, edit ...func(*x509.Certificate)) *authority {
+	tb.Helper()
 	template := leafTemplate()
 	for _, e := range edit {
 		e(template)
 	}
-	return issue(t, template, a, newKey(t))
+	return issue(tb, template, a, newKey(tb))
 }
 
-func uris(t testing.TB, list ...string) func(*x509.Certificate) {
-	t.Helper()
+func uris(tb testing.TB, list ...string) func(*x509.Certificate) {
+	tb.Helper()
 	return func(c *x509.Certificate) {
 		c.DNSNames = nil
 		for _, s := range list {
 			u, err := url.Parse(s)
-			require.NoError(t, err)
+			require.NoError(tb, err)
 			c.URIs = append(c.URIs, u)
 		}
 	}
@@ -107,14 +107,14 @@ type san struct {
 	value string
 }
 
-func sans(t testing.TB, list ...san) func(*x509.Certificate) {
-	t.Helper()
+func sans(tb testing.TB, list ...san) func(*x509.Certificate) {
+	tb.Helper()
 	var raw []asn1.RawValue
 	for _, s := range list {
 		raw = append(raw, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: s.tag, Bytes: []byte(s.value)})
 	}
 	der, err := asn1.Marshal(raw)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return func(c *x509.Certificate) {
 		c.DNSNames = nil
 		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: der})
@@ -131,19 +131,19 @@ func listTemplate(number int64, revoked ...*authority) *x509.RevocationList {
 	return l
 }
 
-func (a *authority) sign(t testing.TB, l *x509.RevocationList) *x509.RevocationList {
-	t.Helper()
+func (a *authority) sign(tb testing.TB, l *x509.RevocationList) *x509.RevocationList {
+	tb.Helper()
 	der, err := x509.CreateRevocationList(rand.Reader, l, a.Certificate, a.key)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	made, err := x509.ParseRevocationList(der)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return made
 }
 
 // revoke makes a list.
-func (a *authority) revoke(t testing.TB, number int64, revoked ...*authority) *x509.RevocationList {
-	t.Helper()
-	return a.sign(t, listTemplate(number, revoked...))
+func (a *authority) revoke(tb testing.TB, number int64, revoked ...*authority) *x509.RevocationList {
+	tb.Helper()
+	return a.sign(tb, listTemplate(number, revoked...))
 }
 
 func certificates(list ...*authority) (all []*x509.Certificate) {
@@ -155,10 +155,10 @@ func certificates(list ...*authority) (all []*x509.Certificate) {
 
 func trusting(roots ...*authority) mtls.Trust { return mtls.Trust{Roots: certificates(roots...)} }
 
-func newVerifier(t testing.TB, trust mtls.Trust, allow mtls.Rule) *mtls.Verifier {
-	t.Helper()
+func newVerifier(tb testing.TB, trust mtls.Trust, allow mtls.Rule) *mtls.Verifier {
+	tb.Helper()
 	v, err := mtls.New(mtls.Config{Trust: trust, Allow: allow}, nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return v
 }
 

@@ -132,7 +132,7 @@ func (f *watchedFile) content(data []byte) (*content, error) {
 func (c *content) olderThan(good *content) bool {
 	return slices.ContainsFunc(c.lists, func(l *list) bool {
 		return slices.ContainsFunc(good.lists, func(held *list) bool {
-			return held.issuer == l.issuer && held.keyID == l.keyID && held.newer(l)
+			return held.issuer == l.issuer && held.keyID == l.keyID && slices.Equal(held.points, l.points) && held.newer(l)
 		})
 	})
 }

@@ -1,0 +1,27 @@
+package middleware
+
+import "fmt"
+
+// The kinds of credentials that this package examines.
+const (
+	credentialJWT    = "jwt"
+	credentialOpaque = "opaque"
+	credentialCert   = "mtls"
+)
+
+// A finding is the error of who has examined a credential, with what else is known. Its text is theirs.
+type finding struct {
+	error
+
+	credential string // one of the kinds, or ""
+	reason     string // a word of few
+	refused    bool   // it is also ErrRefused
+}
+
+func (e *finding) Is(target error) bool { return e.refused && target == ErrRefused }
+func (e *finding) Unwrap() error        { return e.error }
+
+// refused makes a finding of our own.
+func refused(credential, reason, text string) error {
+	return &finding{fmt.Errorf("%w: %s", ErrRefused, text), credential, reason, true}
+}
