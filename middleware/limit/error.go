@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,13 +9,11 @@ import (
 
 var errNoLimiter = fmt.Errorf("%w: the limiter was not made by its constructor", middleware.ErrUndecided)
 
-var errLimited = errors.New("limited") // TODO
-
 // limited is the error of a request that was not examined.
 type limited struct{ wait time.Duration }
 
 func (e *limited) Error() string { return "limit: too many wrong credentials from this peer" }
-func (e *limited) Unwrap() error { return errLimited }
+func (e *limited) Unwrap() error { return middleware.ErrLimited }
 
 // RetryAfter says when the peer may have a new credential examined, if it is the only one that waits.
 func (e *limited) RetryAfter() time.Duration { return e.wait }

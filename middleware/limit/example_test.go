@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 
 	"github.com/perimeter-go/perimeter/middleware"
 	"github.com/perimeter-go/perimeter/middleware/limit"
@@ -22,6 +23,24 @@ func (keys apiKeys) Authenticate(r *http.Request) (middleware.Identity, error) {
 		return middleware.Identity{}, middleware.ErrRefused
 	}
 	return middleware.Identity{Subject: subject}, nil
+}
+
+func ExampleNew() {
+	authenticator := apiKeys{"k-alice": "alice"}
+
+	limiter, err := limit.New(limit.Config{
+		PerMinute:      30, // guesses
+		Burst:          30,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, // who may say X-Forwarded-For
+		Headers:        []string{"X-Api-Key"},                               // where credentials stand besides Authorization
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	guard, err := middleware.New(authenticator, &middleware.Options{Limiter: limiter})
+	fmt.Println(guard != nil, err)
+	// Output: true <nil>
 }
 
 func ExampleLimiter_Authenticate() {

@@ -26,5 +26,3 @@ func (l *Limiter) Buckets() (n [3]int) {
 	}
 	return n
 }
-
-var ErrLimited = errLimited

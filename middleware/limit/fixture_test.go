@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	limited   = limit.ErrLimited
+	limited   = middleware.ErrLimited
 	errBroken = errors.New("secret detail of the database")
 )
 
