@@ -38,6 +38,7 @@ var importTable = []struct {
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
 	{"middleware/revocation", []string{"middleware", "internal/strictjson"}, []string{"jwks"}},
 	{"middleware/revocation/secevent", []string{"middleware/revocation", "token", "internal/jws", "internal/strictjson"}, []string{"jwks"}},
+	{"middleware/limit", []string{"middleware", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},

@@ -136,6 +136,7 @@ var budget = []struct {
 	{[]string{"middleware/forward"}, 12},
 	{[]string{"middleware/revocation"}, 12},
 	{[]string{"middleware/revocation/secevent"}, 12},
+	{[]string{"middleware/limit"}, 12},
 }
 
 func TestTheSurfaceStaysSmall(t *testing.T) {

@@ -1,0 +1,80 @@
+package limit
+
+import (
+	"hash/maphash"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// A credential stands for all that a request presents to prove who sends it: a hash under a secret of the process, from which
+// nothing can be read. It decides only whether something is examined, never whether it is good. So a hash that is fast and has
+// 64 bits is enough: who found two credentials of one hash would have had one refused without being counted.
+type credential uint64
+
+// nothing is no credential.
+const nothing credential = 0
+
+// sources are where credentials stand.
+type sources struct {
+	seed             maphash.Seed
+	headers, cookies []string
+}
+
+func newSources(seed maphash.Seed, c Config) sources {
+	s := sources{seed: seed, headers: []string{"Authorization"}, cookies: slices.Clone(c.Cookies)}
+	for _, name := range c.Headers {
+		s.headers = append(s.headers, http.CanonicalHeaderKey(name))
+	}
+	return s
+}
+
+// credential returns nothing if nothing is presented. The text of each is taken as it is: two spellings of a token are two
+// credentials.
+func (s *sources) credential(r *http.Request) credential {
+	c := nothing
+	for i, name := range s.headers {
+		for _, value := range r.Header[name] {
+			c = s.and(c, part{place: inHeader, index: i, hash: maphash.String(s.seed, value)})
+		}
+	}
+	if len(s.cookies) > 0 {
+		c = s.andCookies(c, r.Header["Cookie"])
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		c = s.and(c, part{place: inHandshake, hash: maphash.Bytes(s.seed, r.TLS.PeerCertificates[0].Raw)})
+	}
+	return c
+}
+
+func (s *sources) andCookies(c credential, lines []string) credential {
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
+			if i := slices.Index(s.cookies, textproto.TrimString(name)); i >= 0 {
+				c = s.and(c, part{place: inCookie, index: i, hash: maphash.String(s.seed, value)})
+			}
+		}
+	}
+	return c
+}
+
+// Where a part of a credential stands.
+const (
+	inHeader = iota + 1
+	inCookie
+	inHandshake
+)
+
+// part is one of those that a credential is made of, in their order.
+type part struct {
+	before       credential
+	place, index int
+	hash         uint64
+}
+
+func (s *sources) and(c credential, p part) credential {
+	p.before = c
+	return max(credential(maphash.Comparable(s.seed, p)), 1)
+}
