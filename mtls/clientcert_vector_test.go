@@ -9,7 +9,7 @@ import (
 	"github.com/perimeter-go/perimeter/mtls"
 )
 
-// The example of RFC 9440 appendix A: figures 2 and 3, and RFC 8705 appendix A with its thumbprint.
+// The example of RFC 9440 appendix A.
 const (
 	rfcClientCert = "" +
 		":MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNVBAMMEkxBIEludGVybWVkaWF0ZSBDQTA" +
@@ -31,12 +31,6 @@ const (
 		"ABFoaHU+Z5bPKmGzlYXtCf+E6HYj62fORaHDOrt+yyh3H/rTcs7ynFfGn+gyFsrSP3Ez88rajv+U2NfD0o0uZ4PmjYzBhMB0GA1UdDgQWBBTEA2Q6eecKu9g" +
 		"9yb5glbkhhVINGDAfBgNVHSMEGDAWgBTEA2Q6eecKu9g9yb5glbkhhVINGDAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwIBhjAKBggqhkjOPQQDAgN" +
 		"IADBFAiEAmAeg1ycKHriqHnaD4M/UDBpQRpkmdcRFYGMg1Qyrkx4CIB4ivz3wQcQkGhcsUZ1SOImd/lq1Q0FLf09rGfLQPWDc:"
-
-	rfc8705Cert = "" +
-		"MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZ" +
-		"MBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8w" +
-		"CgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOVbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY="
-	rfc8705Thumbprint = "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"
 )
 
 func TestTheExampleOfRFC9440(t *testing.T) {
@@ -52,12 +46,12 @@ func TestTheExampleOfRFC9440(t *testing.T) {
 }
 
 func TestTheThumbprintOfRFC8705InEveryFormat(t *testing.T) {
-	block, rest := pem.Decode([]byte("-----BEGIN CERTIFICATE-----\n" + rfc8705Cert + "\n-----END CERTIFICATE-----\n"))
+	block, rest := pem.Decode([]byte("-----BEGIN CERTIFICATE-----\n" + rfc8705Certificate + "\n-----END CERTIFICATE-----\n"))
 	require.Empty(t, rest)
 	der := block.Bytes
 	for format, value := range map[mtls.Format]string{
-		mtls.FormatClientCert: ":" + rfc8705Cert + ":",
-		mtls.FormatDER:        rfc8705Cert,
+		mtls.FormatClientCert: ":" + rfc8705Certificate + ":",
+		mtls.FormatDER:        rfc8705Certificate,
 		mtls.FormatPEM:        nginx(der),
 		mtls.FormatXFCC:       `Cert="` + nginx(der) + `"`,
 	} {

@@ -15,7 +15,10 @@ import (
 // Format is how a proxy hands on the client certificate. It is chosen by configuration and never guessed: what is written in
 // another format is refused.
 //
-// In all of them base64 is that of RFC 4648 section 4 with its padding, without spare bits; nothing may follow a certificate; and
+// nginx, Apache and Caddy hand on the leaf alone. Clients whose certificates come from an intermediate authority then need that
+// one among the roots.
+//
+// In all formats base64 is that of RFC 4648 section 4 with its padding, without spare bits; nothing may follow a certificate; and
 // what proxies send for "no certificate" is [ErrNoCertificate]: nothing, "::", "(null)", "<nil>", and a placeholder that
 // nobody has replaced, which is anything with a "{".
 type Format string
@@ -62,7 +65,7 @@ type ForwardedConfig struct {
 	// element that counts is that many from the right.
 	//
 	// One Envoy with SANITIZE_SET or APPEND_FORWARD is 1. Behind a first with either of them, each further one with
-	// APPEND_FORWARD adds 1; one with SANITIZE_SET leaves a single element, about the proxy before it. With fewer elements the first
+	// APPEND_FORWARD adds 1 and one with FORWARD_ONLY none; one with SANITIZE_SET leaves a single element, about the proxy before it. With fewer elements the first
 	// proxy has seen no certificate. Every proxy but the first must itself take requests from none but the one before, since
 	// what comes to it from elsewhere is written by whoever sends it.
 	//
@@ -140,10 +143,11 @@ func (c *ForwardedConfig) formMistakes(form form, known bool) error {
 // hand on what they have not verified, and no header that says otherwise is read.
 //
 // peer is the address of the connection and proxy its TLS state, nil without TLS. From anyone but a trusted proxy the result is
-// [ErrNoCertificate], whatever header says. It is also that if the proxy says that there was no certificate. Of the names in header
-// the case does not matter; it is [ErrRefused] if one of them is there twice, in whatever case, or once more with an underscore
-// or another sign for a hyphen, since then one of the two may be the client's own; if a value is over 64 KiB, or there are more
-// than 10 intermediates.
+// [ErrNoCertificate], whatever header says; from a trusted one, if it says so. The case of the names in header does not matter.
+//
+// It is [ErrRefused] with ReasonMalformed if what is forwarded is not in the format, if a value is over 64 KiB, if there are more
+// than 10 intermediates, or if a header is there twice: in whatever case, or once more with another sign for a hyphen, since then
+// one of the two may be the client's own.
 func (f *Forwarded) Verify(peer netip.Addr, proxy *tls.ConnectionState, header map[string][]string) (*Peer, error) {
 	switch {
 	case f == nil || f.form.read == nil:

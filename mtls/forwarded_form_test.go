@@ -257,6 +257,8 @@ func TestForwardedRefusesWhatIsInNoFormat(t *testing.T) {
 		{"an escaped blank", mtls.FormatPEM, "%20"},
 		{"an escaped NUL", mtls.FormatPEM, nginx(leaf.Raw) + "%00"},
 		{"PEM without blanks at its lines", mtls.FormatPEM, strings.ReplaceAll(pemText, "\n", "")},
+		{"PEM without a blank after its first line", mtls.FormatPEM, strings.Replace(apache(leaf.Raw), "CERTIFICATE----- ", "CERTIFICATE-----", 1)},
+		{"PEM without a blank before its last line", mtls.FormatPEM, strings.Replace(apache(leaf.Raw), " -----END", "-----END", 1)},
 		{"escaped PEM in which a plus has become a blank", mtls.FormatPEM, strings.Replace(nginx(leaf.Raw), "%0A", "+", 1)},
 		{"query-escaped PEM, a plus for each blank", mtls.FormatPEM, url.QueryEscape(pemText)},
 		{"PEM escaped twice", mtls.FormatPEM, url.PathEscape(nginx(leaf.Raw))},

@@ -103,6 +103,12 @@ func TestForwardedVerifiesAgainWhatNoProxyHas(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, orders, peer.Name())
 	})
+	t.Run("the leaf alone, and its issuer among the roots", func(t *testing.T) {
+		f := forwarder(t, newVerifier(t, trusting(between[0]), mtls.URI(orders)), mtls.ForwardedConfig{Format: mtls.FormatPEM, TrustedProxies: proxyRange})
+		peer, err := f.Verify(proxyAddr, nil, headers("X-Ssl-Client-Cert", nginx(leaf.Raw)))
+		require.NoError(t, err)
+		require.Equal(t, orders, peer.Name())
+	})
 	t.Run("nothing, and a success", func(t *testing.T) {
 		_, err := f.Verify(proxyAddr, nil, headers("Client-Cert", "::", "X-SSL-Client-Verify", "SUCCESS"))
 		require.ErrorIs(t, err, mtls.ErrNoCertificate)

@@ -132,6 +132,7 @@ var budget = []struct {
 	max  int
 }{
 	{[]string{"jwks", "token", "scope", "introspect", "middleware"}, 144},
+	{[]string{"mtls"}, 44},
 	{[]string{"mtls"}, 43},
 	{[]string{"middleware/forward"}, 12},
 }
