@@ -132,7 +132,6 @@ var budget = []struct {
 	max  int
 }{
 	{[]string{"jwks", "token", "scope", "introspect", "middleware"}, 144},
-	{[]string{"mtls"}, 44},
 	{[]string{"mtls"}, 43},
 	{[]string{"middleware/forward"}, 12},
 }
