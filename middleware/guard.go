@@ -167,8 +167,8 @@ func (g *Guard) made() bool { return g != nil && g.own != nil }
 
 // serve lets the request pass if it meets the demand, and answers it otherwise.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, d *demand, begun time.Time, next http.Handler) {
-	v := g.rule(r, d)
-	v.begun = begun
+	v := ruling{rule: d.rule, begun: begun}
+	g.rule(r, d, &v)
 	if v.outcome != allowed {
 		g.refuse(w, r, &v)
 		return
@@ -186,16 +186,16 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, v *ruling) {
 }
 
 // rule decides on a request. What this guard has found out before in the same way, on the way here, it does not ask again.
-func (g *Guard) rule(r *http.Request, d *demand) ruling {
+func (g *Guard) rule(r *http.Request, d *demand, v *ruling) {
 	way, ctx := d.method, r.Context()
 	if way == nil {
 		way = g.own
 	}
-	v := ruling{rule: d.rule, who: decisionOf(ctx, g, way)}
+	v.who = decisionOf(ctx, g, way)
 	switch {
 	case v.who == nil:
-		if !g.admits(r, way, &v) {
-			return v
+		if !g.admits(r, way, v) {
+			return
 		}
 	case carried(ctx) != v.who: // something else has been put on top
 		v.who = &carrier{Context: ctx, identity: v.who.identity, guard: g, way: way}
@@ -203,8 +203,7 @@ func (g *Guard) rule(r *http.Request, d *demand) ruling {
 	default:
 		v.again = true
 	}
-	d.judge(g, r, &v)
-	return v
+	d.judge(g, r, v)
 }
 
 // admits finds out who is behind the request, and whether they have been cut off since.
