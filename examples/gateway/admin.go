@@ -44,7 +44,16 @@ type report struct {
 	Draining bool           `json:"draining"`
 	Issuers  []issuerReport `json:"issuers"`
 	Clients  *trustReport   `json:"mtls,omitempty"`
+	Revoked  []sourceReport `json:"revocation,omitempty"`
 	Redis    *healthReport  `json:"redis,omitempty"`
+}
+
+// sourceReport is what is known of a source of revocations; the last is what issuers and other gateways have sent.
+type sourceReport struct {
+	Entries     int       `json:"entries"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	LastError   string    `json:"last_error,omitempty"`
+	Stale       bool      `json:"stale"` // requests are undecided because of it, unless insecure_open
 }
 
 // trustReport says by what clients' certificates are judged.
@@ -114,6 +123,11 @@ func (s *server) report() report {
 			one.Introspection = &introspectionReport{healthReport: healthOf(&i.teller.health), Events: i.teller.counted()}
 		}
 		r.Issuers = append(r.Issuers, one)
+	}
+	if revoked := s.gateway.revoked; revoked != nil {
+		for _, source := range revoked.list.Status() {
+			r.Revoked = append(r.Revoked, sourceReport{source.Entries, source.LastSuccess, textOfError(source.LastError), source.Stale})
+		}
 	}
 	if clients := s.gateway.clients; clients != nil {
 		r.Clients = trustOf(clients.verifier.Status())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perimeter-go/perimeter/middleware"
 	"github.com/perimeter-go/perimeter/middleware/forward"
+	"github.com/perimeter-go/perimeter/middleware/limit"
 	"github.com/perimeter-go/perimeter/token"
 )
 
@@ -20,6 +21,7 @@ type gateway struct {
 	issuers []trusted
 	shared  *sharedStore      // nil: nothing is shared
 	clients *clientAuth       // nil: certificates of clients mean nothing
+	revoked *revoked          // nil: nobody is cut off
 	tls     *tls.Config       // nil: plain HTTP
 	proxies map[string]*proxy // by upstream
 	handler http.Handler
@@ -85,6 +87,9 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 	if c.externalURL != "" {
 		rules = append(rules, middleware.Rule{Pattern: metadataPattern, Public: true})
 	}
+	if receiver := g.revoked.receives(); receiver != nil {
+		rules = append(rules, middleware.Rule{Pattern: eventsPattern(c), Public: true})
+	}
 	routes, err := middleware.NewRoutes(rules...)
 	if err != nil {
 		return err
@@ -95,6 +100,7 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 			return err
 		}
 	}
+	inner = g.revoked.withEvents(c, inner)
 	g.handler = guard.Routes(routes)(inner)
 	return nil
 }
@@ -110,6 +116,20 @@ func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, er
 		verifiers = append(verifiers, i.verifier)
 	}
 	opts := &middleware.Options{Realm: c.realm}
+	if c.failedAuthLimit != nil {
+		limiter, err := limit.New(c.limits(newMistakes()))
+		if err != nil {
+			return nil, fmt.Errorf("failed_auth_limit: %w", err)
+		}
+		opts.Limiter = limiter
+	}
+	if c.revocation != nil {
+		var err error
+		if g.revoked, err = g.revocations(c, log); err != nil {
+			return nil, fmt.Errorf("revocation: %w", err)
+		}
+		opts.Revocations = g.revoked.list
+	}
 	if g.clients != nil && g.clients.forwarded != nil {
 		opts.Forwarded = g.clients.forwarded
 	}

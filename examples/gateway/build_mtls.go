@@ -36,7 +36,7 @@ func (s *mtlsConfig) open(log *slog.Logger) (*clientAuth, error) {
 		return nil, err
 	}
 	if s.forwarded != nil {
-		c.proxies = s.forwarded.prefixes()
+		c.proxies = prefixes(s.forwarded.trustedProxies)
 		c.forwarded, err = mtls.NewForwarded(c.verifier, mtls.ForwardedConfig{Format: mtls.Format(s.forwarded.format), TrustedProxies: c.proxies})
 	}
 	return c, err

@@ -18,8 +18,10 @@ type config struct {
 	mtls                *mtlsConfig // nil: the section is off
 	issuers             []issuerConfig
 	routes              []routeConfig
-	redis               *redisConfig   // nil: the section is off
-	identityHeaders     *headersConfig // nil: the section is off
+	failedAuthLimit     *limitConfig      // nil: the section is off
+	revocation          *revocationConfig // nil: the section is off
+	redis               *redisConfig      // nil: the section is off
+	identityHeaders     *headersConfig    // nil: the section is off
 	forwardAuthorization,
 	streamPastExpiry bool
 }
@@ -62,6 +64,22 @@ type mtlsConfig struct {
 type forwardedConfig struct {
 	format         string
 	trustedProxies []string
+}
+
+type limitConfig struct {
+	perMinute, burst int // 0: the default
+	trustedProxies   []string
+}
+
+type revocationConfig struct {
+	files, urls     []string
+	every, maxStale time.Duration
+	insecureOpen    bool
+	events          *eventsConfig // nil: the section is off
+}
+
+type eventsConfig struct {
+	path, issuer, audience, authorizationFile string
 }
 
 type redisConfig struct {

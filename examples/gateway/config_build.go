@@ -32,6 +32,7 @@ func (c *config) checkByBuilding(m *mistakes) {
 		}
 	}
 	c.checkRoutesTogether(good, m)
+	c.checkEventsRoute(good, m)
 	if _, err := forward.New(c.forwarding(m)); err != nil {
 		m.addAll("identity_headers", err)
 	}

@@ -30,6 +30,8 @@ func (c *config) check(m *mistakes) {
 	c.checkRedis(m)
 	c.checkTLS(m)
 	c.checkMTLS(m)
+	c.checkLimit(m)
+	c.checkRevocation(m)
 	c.checkByBuilding(m)
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -24,6 +26,12 @@ func decodeConfig(root *node, m *mistakes) *config {
 	}
 	if n := s.take("mtls"); n != nil {
 		c.mtls = decodeMTLS(open(n, m))
+	}
+	if n := s.take("failed_auth_limit"); n != nil {
+		c.failedAuthLimit = decodeLimit(open(n, m))
+	}
+	if n := s.take("revocation"); n != nil {
+		c.revocation = decodeRevocation(open(n, m))
 	}
 	if n := s.take("redis"); n != nil {
 		c.redis = decodeRedis(open(n, m))
@@ -86,6 +94,30 @@ func decodeMTLS(s *section) *mtlsConfig {
 func decodeForwarded(s *section) *forwardedConfig {
 	defer s.refuseUnknown()
 	return &forwardedConfig{format: s.text("format"), trustedProxies: s.texts("trusted_proxies")}
+}
+
+func decodeLimit(s *section) *limitConfig {
+	defer s.refuseUnknown()
+	return &limitConfig{perMinute: s.number("per_minute"), burst: s.number("burst"), trustedProxies: s.texts("trusted_proxies")}
+}
+
+func decodeRevocation(s *section) *revocationConfig {
+	defer s.refuseUnknown()
+	c := &revocationConfig{
+		files: s.texts("files"), urls: s.texts("urls"), every: s.duration("every"), maxStale: s.duration("max_stale"),
+		insecureOpen: s.flag("insecure_open"),
+	}
+	if n := s.take("events"); n != nil {
+		c.events = decodeEvents(open(n, s.m))
+	}
+	return c
+}
+
+func decodeEvents(s *section) *eventsConfig {
+	defer s.refuseUnknown()
+	return &eventsConfig{
+		path: s.text("path"), issuer: s.text("issuer"), audience: s.text("audience"), authorizationFile: s.text("authorization_file"),
+	}
 }
 
 func decodeRedis(s *section) *redisConfig {
@@ -191,6 +223,21 @@ func (s *section) flag(name string) bool {
 		s.m.addf(n.path, "must be true or false")
 	}
 	return set
+}
+
+// number reads a whole number, at least 1.
+func (s *section) number(name string) int {
+	n := s.take(name)
+	if n == nil {
+		return 0
+	}
+	digits, _ := n.value.(json.Number)
+	value, err := strconv.Atoi(digits.String())
+	if err != nil || value < 1 {
+		s.m.addf(n.path, "must be a whole number, at least 1")
+		return 0
+	}
+	return value
 }
 
 // texts reads a list of strings, none of them empty and none of them twice.

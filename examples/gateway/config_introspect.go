@@ -138,8 +138,8 @@ func (c *config) checkRedis(m *mistakes) {
 	if c.redis == nil {
 		return
 	}
-	if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.introspection != nil }) {
-		m.addf("redis", "no issuer has introspection: there is nothing to share")
+	if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.introspection != nil }) && c.revocation == nil {
+		m.addf("redis", "no issuer has introspection, and revocation is off: there is nothing to share")
 	}
 	if c.redis.url == "" {
 		m.missing("redis.url", "required: such as rediss://user:password@redis.example.com:6379/0")

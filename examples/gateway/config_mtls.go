@@ -140,7 +140,7 @@ func (s *mtlsConfig) headers() []string {
 	if s == nil || s.forwarded == nil {
 		return nil
 	}
-	f, err := mtls.NewForwarded(nil, mtls.ForwardedConfig{Format: mtls.Format(s.forwarded.format), TrustedProxies: s.forwarded.prefixes()})
+	f, err := mtls.NewForwarded(nil, mtls.ForwardedConfig{Format: mtls.Format(s.forwarded.format), TrustedProxies: prefixes(s.forwarded.trustedProxies)})
 	if err != nil {
 		return nil // and reported where it belongs
 	}
@@ -153,17 +153,6 @@ func prefixOf(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, errNoPrefix
 	}
 	return p, nil
-}
-
-// prefixes leaves out what is reported.
-func (f *forwardedConfig) prefixes() []netip.Prefix {
-	var all []netip.Prefix
-	for _, text := range f.trustedProxies {
-		if p, err := prefixOf(text); err == nil {
-			all = append(all, p)
-		}
-	}
-	return all
 }
 
 // checkPeers finds what a route that is not public says wrongly about certificates.

@@ -12,6 +12,7 @@ require (
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
+	github.com/perimeter-go/perimeter/contrib/redisrevocation v0.0.0
 	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.48.0 // indirect
@@ -20,3 +21,5 @@ require (
 replace github.com/perimeter-go/perimeter => ../..
 
 replace github.com/perimeter-go/perimeter/contrib/redisstore => ../../contrib/redisstore
+
+replace github.com/perimeter-go/perimeter/contrib/redisrevocation => ../../contrib/redisrevocation

@@ -51,6 +51,9 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	if shared := s.gateway.shared; shared != nil {
 		running.Go(func() { shared.greet(base) }) // ends soon
 	}
+	if revoked := s.gateway.revoked; revoked != nil {
+		running.Go(func() { revoked.run(base) }) // ends with base
+	}
 	if clients := s.gateway.clients; clients != nil {
 		running.Go(func() { clients.watch(base) }) // ends with base
 	}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/perimeter-go/perimeter/contrib/redisrevocation"
+	"github.com/perimeter-go/perimeter/middleware/revocation"
+	"github.com/perimeter-go/perimeter/middleware/revocation/secevent"
+	"github.com/perimeter-go/perimeter/token"
+)
+
+// maxEventAge is how old an event may be that an issuer sends.
+const maxEventAge = time.Hour
+
+// A revoked knows who is cut off.
+type revoked struct {
+	list     *revocation.List
+	shared   *redisrevocation.Store // nil: nothing is shared
+	receiver http.Handler           // nil: no issuer sends events
+}
+
+// revocations makes the list. Nothing is read yet.
+func (g *gateway) revocations(c *config, log *slog.Logger) (*revoked, error) {
+	s := c.revocation
+	policy := s.policy(newMistakes())
+	var names []string
+	for _, name := range s.files {
+		policy.Sources, names = append(policy.Sources, revocation.File(name)), append(names, name)
+	}
+	for _, address := range s.urls {
+		source, err := revocation.URL(address, nil)
+		if err != nil {
+			return nil, err
+		}
+		policy.Sources, names = append(policy.Sources, source), append(names, "a URL") // whose query may hold a secret
+	}
+	r := &revoked{}
+	var err error
+	if g.shared != nil {
+		if r.shared, err = redisrevocation.New(g.shared.client, redisPrefix); err != nil {
+			return nil, err
+		}
+		policy.Sources, names = append(policy.Sources, r.shared), append(names, "redis")
+	}
+	policy.OnRead = readLog(log, names)
+	if r.list, err = revocation.New(policy); err != nil || s.events == nil {
+		return r, err
+	}
+	r.receiver, err = g.receiver(s.events, r)
+	return r, err
+}
+
+// readLog logs the first failure of a source, and the first success after.
+func readLog(log *slog.Logger, names []string) func(revocation.Status) {
+	states := make([]health, len(names))
+	return func(s revocation.Status) {
+		name, state := names[s.Source-1], &states[s.Source-1]
+		switch {
+		case s.LastError != nil:
+			if state.failed(time.Now(), s.LastError.Error()) {
+				log.Warn("revocations not read, the last ones stay", "source", name, "error", s.LastError.Error())
+			}
+		case state.worked(time.Now()):
+			log.Info("revocations read again", "source", name, "entries", s.Entries)
+		}
+	}
+}
+
+// receiver believes the issuer about its own tokens, under the keys that those are verified under.
+func (g *gateway) receiver(e *eventsConfig, r *revoked) (http.Handler, error) {
+	verifier, err := token.NewVerifier(g.trusted(e.issuer).keys, token.Policy{
+		Issuer: e.issuer, Audiences: []string{e.audience}, Type: "secevent+jwt", MaxAge: maxEventAge,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	authorization := ""
+	if e.authorizationFile != "" {
+		if authorization, err = readSecret(e.authorizationFile); err != nil {
+			return nil, err
+		}
+	}
+	return secevent.New(secevent.Config{Verifier: verifier, Issuers: []string{e.issuer}, Record: r.record, Authorization: authorization})
+}
+
+// record cuts off here at once, and then everywhere. If that fails the issuer sends the event again.
+func (r *revoked) record(ctx context.Context, entries []revocation.Entry) error {
+	if err := r.list.Add(entries...); err != nil {
+		return err
+	}
+	if r.shared == nil {
+		return nil
+	}
+	return r.shared.Save(ctx, entries)
+}
+
+// run reads the sources and follows the other gateways until ctx ends.
+func (r *revoked) run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { _ = r.list.Run(ctx) }) // ends with ctx
+	if r.shared != nil {
+		running.Go(func() { r.follow(ctx) })
+	}
+	running.Wait()
+}
+
+// follow begins again when Redis has closed the subscription.
+func (r *revoked) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := r.shared.Follow(ctx, r.list); errors.Is(err, context.Canceled) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(redisPatience):
+		}
+	}
+}
+
+func (r *revoked) receives() http.Handler {
+	if r == nil {
+		return nil
+	}
+	return r.receiver
+}
+
+// withEvents serves the receiver at its path, and everything else by next. It stands behind the guard, where the path is public.
+func (r *revoked) withEvents(c *config, next http.Handler) http.Handler {
+	receiver := r.receives()
+	if receiver == nil {
+		return next
+	}
+	path := c.revocation.events.path
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == path && req.Method == http.MethodPost {
+			receiver.ServeHTTP(w, req)
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
+}
