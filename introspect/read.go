@@ -2,6 +2,7 @@ package introspect
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/strictjson"
@@ -118,6 +119,9 @@ func (r *reader) texts(value []byte) (list []string, array bool) {
 	}
 	list, ok := strictjson.Strings(value)
 	r.wrong = r.wrong || !ok
+	for i := range list {
+		list[i] = strings.Clone(list[i]) // of its own, or one of them would keep the text of all
+	}
 	return list, true
 }
 
@@ -144,7 +148,7 @@ func (r *reader) moment(value []byte) time.Time {
 // confirm reads cnf. A member that this package does not know is kept without a value, so that no proof can equal it.
 func (r *reader) confirm(value []byte) {
 	err := strictjson.Object(value, func(method string, value []byte) error {
-		p := Proof{Method: method}
+		p := Proof{Method: strings.Clone(method)} // as in texts
 		if knownMethod(method) {
 			p.Thumbprint = r.text(value)
 		}
