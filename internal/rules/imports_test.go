@@ -36,6 +36,7 @@ var importTable = []struct {
 	{"internal/strictjson", nil, []string{"net/http"}},
 	{"middleware", []string{"scope", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},
+	{"middleware/audit", []string{"middleware"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},

@@ -134,6 +134,7 @@ var budget = []struct {
 	{[]string{"jwks", "token", "scope", "introspect", "middleware"}, 144},
 	{[]string{"mtls"}, 43},
 	{[]string{"middleware/forward"}, 12},
+	{[]string{"middleware/audit"}, 12},
 }
 
 func TestTheSurfaceStaysSmall(t *testing.T) {
