@@ -135,6 +135,7 @@ var budget = []struct {
 	{[]string{"mtls"}, 43},
 	{[]string{"middleware/forward"}, 12},
 	{[]string{"middleware/audit"}, 12},
+	{[]string{"contrib/otel"}, 12},
 }
 
 func TestTheSurfaceStaysSmall(t *testing.T) {

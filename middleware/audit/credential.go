@@ -83,8 +83,7 @@ func fromAuthorization(values []string) (token string, n int) {
 	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") { // RFC 9110 section 11.1: schemes have no case
 		return "", 0
 	}
-	token = strings.Trim(rest, " ")
-	return token, min(len(token), 1)
+	return strings.Trim(rest, " "), 1
 }
 
 // cookies yields the values of a cookie, as the client has sent them.

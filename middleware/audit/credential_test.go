@@ -37,6 +37,7 @@ func TestWhichTokenIsHashed(t *testing.T) {
 		{"another header", []string{"X-Other: t"}, ""},
 		{"no token", nil, ""},
 		{"a scheme alone", []string{"Authorization: Bearer"}, ""},
+		{"a scheme alone beside a token", []string{"Authorization: Bearer", "X-Access-Token: t"}, ""},
 		{"a password", []string{"Authorization: Basic t"}, ""},
 		{"a password beside a token", []string{"Authorization: Basic t", "X-Access-Token: t"}, hashOf("t")},
 		{"two headers", []string{"Authorization: Bearer t", "Authorization: Bearer t"}, ""},
