@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -118,6 +119,25 @@ func TestWordsThatOthersMakeUpAreBounded(t *testing.T) {
 	require.Contains(t, all, sample{"perimeter.decisions", "outcome=undecided reason=_OTHER", 1})
 	require.Contains(t, all, sample{"perimeter.decisions", "credential=word0 how=word0 outcome=refused reason=word0", 2})
 	require.Contains(t, all, sample{"perimeter.introspection.events", "event=_OTHER issuer=_OTHER", 9000})
+}
+
+func TestDecisionsOfManyAtOnceAreAllCounted(t *testing.T) {
+	w := newWorld(t, nil)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for n := range 1000 {
+				w.Observe(t.Context(), middleware.Decision{Outcome: "refused", Reason: fmt.Sprint("word", n%50)})
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, 50, countOf(w.samples(t), "perimeter.decisions"))
+	for _, s := range w.samples(t) {
+		if s.metric == "perimeter.decisions" {
+			require.InDelta(t, 80, s.value, 0, s.labels)
+		}
+	}
 }
 
 func TestASpanSaysWhatWasDecidedAndNotAboutWhom(t *testing.T) {

@@ -152,6 +152,13 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 	}
 }
 
+func TestWhereARequestComesFromCanBeSaid(t *testing.T) {
+	var out bytes.Buffer
+	trail := newTrail(t, naive{&out}, audit.Config{Peer: func(r *http.Request) string { return r.Header.Get("X-Forwarded-For") }})
+	guarded(t, as(alice), trail, middleware.Rule{Pattern: "/"}).ServeHTTP(deaf{http.Header{}}, get("/", "X-Forwarded-For: 192.0.2.7 outcome=allowed"))
+	require.Contains(t, out.String(), " peer=192.0.2.7%20outcome%3Dallowed ")
+}
+
 func TestAConfigIsCopied(t *testing.T) {
 	mine := bytes.Clone(key)
 	c := audit.Config{Key: mine, Headers: []string{"X-Token"}, Cookies: []string{"session"}}
