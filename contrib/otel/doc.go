@@ -14,7 +14,7 @@
 //	perimeter.keys.refresh.duration  histogram, s         issuer, error.type
 //	perimeter.keys.age               gauge, s             issuer
 //	perimeter.keys.count             gauge, {key}         issuer
-//	perimeter.keys.usable            gauge, 1             issuer
+//	perimeter.keys.usable            gauge, {key_set}     issuer: 1 or 0
 //	perimeter.keys.failures          gauge, {refresh}     issuer
 //	perimeter.introspection.events   counter, {event}     issuer, event
 //

@@ -75,7 +75,7 @@ func (t *Telemetry) instruments() error {
 	t.age, err = t.meter.Float64ObservableGauge("perimeter.keys.age", metric.WithUnit("s"), metric.WithDescription("Time since the last good fetch of a key set."))
 	m.note(err)
 	t.count = m.gauge("perimeter.keys.count", "{key}", "Usable keys.")
-	t.usable = m.gauge("perimeter.keys.usable", "1", "Whether there are keys that are not too old.")
+	t.usable = m.gauge("perimeter.keys.usable", "{key_set}", "Whether there are keys that are not too old.")
 	t.failures = m.gauge("perimeter.keys.failures", "{refresh}", "Fetches that failed since the last good one.")
 	return errors.Join(m.errs...)
 }

@@ -35,6 +35,9 @@
 // very value back. So no handler can be made to begin a line, a field or a terminal's escape sequence, not even one that quotes
 // nothing. A value that takes more than 256 bytes is cut between two encoded bytes and ends in "%cut", which no encoding does.
 //
+// A record takes less than 4 KiB, beside what the handler adds. Since every refusal is kept, whoever floods the service with
+// requests that do not pass fills the log as fast: the handler has to bear that, or count in Lost what it cannot.
+//
 // # What is not written
 //
 // No token and no other credential, no header but the two that [Config] names, no query, no claim but those above, and no error text: those of

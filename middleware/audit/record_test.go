@@ -1,11 +1,15 @@
 package audit_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -159,8 +163,32 @@ func TestALongValueIsCut(t *testing.T) {
 			got, err := readText(strings.TrimSuffix(out.String(), "\n"))
 			require.NoError(t, err)
 			require.Equal(t, row.want, got["subject"])
+			require.Less(t, out.Len(), 4<<10, "the whole record")
 		})
 	}
+}
+
+func TestWhatComesOverAConnection(t *testing.T) {
+	var out bytes.Buffer
+	trail := newTrail(t, slog.NewTextHandler(&out, nil), audit.Config{RequestIDHeader: "X-Request-Id"})
+	server := httptest.NewServer(guarded(t, failing(middleware.ErrRefused), trail, middleware.Rule{Pattern: "/"}))
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = io.WriteString(c, "GET /%1B[2J%0Alevel=INFO?token=secret HTTP/1.1\r\nHost: x\r\nX-Request-Id: \x9b2J\ta=\"b\xe2\x80\xae\r\nAuthorization: Bearer secret\r\n\r\n")
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	server.Close()
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+	require.NotContains(t, out.String(), "secret")
+	got := forms[1].lines(t, out.String())
+	require.Len(t, got, 1)
+	require.Equal(t, "/%1B[2J%0Alevel=INFO", got[0]["path"])
+	require.Equal(t, "\x9b2J\ta=\"b\xe2\x80\xae", got[0]["request_id"])
+	require.Equal(t, c.LocalAddr().String(), got[0]["peer"])
+	require.Equal(t, hashOf("secret"), got[0]["token"])
 }
 
 func TestTheIssuersKeyIDsAreNoLogText(t *testing.T) {

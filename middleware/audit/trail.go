@@ -71,8 +71,8 @@ func each(patterns []string) func(yield func(string, bool) bool) {
 }
 
 // Observe writes d down, unless the request passes and is not in the sample. It waits for the handler, and so does the request: where
-// writing can block, put a handler between that does not. An error of the handler is
-// counted and does not keep the request from passing; a panic does.
+// writing can block, put a handler between that does not. An error of the handler is counted and does not keep the request from
+// passing; a panic does.
 func (t *Trail) Observe(ctx context.Context, d middleware.Decision) {
 	if t == nil || t.handler == nil {
 		panic("audit: a Trail that New has not made")
