@@ -128,9 +128,7 @@ func requireOneLine(tb testing.TB, f form, written, s string) {
 	tb.Helper()
 	require.Equal(tb, 1, strings.Count(written, "\n"))
 	line, _ := strings.CutSuffix(written, "\n")
-	for _, c := range []byte(line) {
-		require.True(tb, c >= ' ' && c <= '~', "%q", line)
-	}
+	require.Equal(tb, -1, strings.IndexFunc(line, func(c rune) bool { return c < ' ' || c > '~' }), "%q", line)
 	raw, err := f.read(line)
 	require.NoError(tb, err)
 	require.Equal(tb, "refused", raw["outcome"])
