@@ -40,6 +40,6 @@
 //
 // # What is not written
 //
-// No token and no other credential, no header but the two that [Config] names, no query, no claim but those above, and no error text: those of
+// No token and no other credential, no header but the one that [Config] names, no query, no claim but those above, and no error text: those of
 // authenticators and checks of others may hold anything. The path may hold names and other personal data, and so may subject.
 package audit
