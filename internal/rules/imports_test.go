@@ -39,6 +39,7 @@ var importTable = []struct {
 	{"middleware/revocation", []string{"middleware", "internal/strictjson"}, []string{"jwks"}},
 	{"middleware/revocation/secevent", []string{"middleware/revocation", "token", "internal/jws", "internal/strictjson"}, []string{"jwks"}},
 	{"middleware/limit", []string{"middleware", "token", "introspect", "mtls"}, []string{"jwks"}},
+	{"middleware/audit", []string{"middleware"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},

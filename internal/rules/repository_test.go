@@ -137,6 +137,8 @@ var budget = []struct {
 	{[]string{"middleware/revocation"}, 12},
 	{[]string{"middleware/revocation/secevent"}, 12},
 	{[]string{"middleware/limit"}, 12},
+	{[]string{"middleware/audit"}, 12},
+	{[]string{"contrib/otel"}, 12},
 }
 
 func TestTheSurfaceStaysSmall(t *testing.T) {

@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"sync"
+)
+
+// A hasher finds the token of a request and hashes it under a key.
+type hasher struct {
+	headers []string // canonical, without Authorization
+	cookies []string
+	macs    sync.Pool // of *mac
+}
+
+type mac struct {
+	hash.Hash
+
+	in  []byte
+	sum [sha256.Size]byte
+}
+
+// maxToken is above what any verifier reads. Of a longer token only the beginning is hashed.
+const maxToken = 16 << 10
+
+// shortHash is how many bytes of the HMAC are written: enough that no two tokens in a log meet by chance.
+const shortHash = 12
+
+func newHasher(key []byte, headers, cookies []string) *hasher {
+	h := &hasher{cookies: append([]string(nil), cookies...)}
+	for _, name := range headers {
+		if !same(name, "Authorization") {
+			h.headers = append(h.headers, http.CanonicalHeaderKey(name))
+		}
+	}
+	key = append([]byte(nil), key...)
+	h.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, key)} }
+	return h
+}
+
+// of returns the hash of the one token that r has, or "".
+func (h *hasher) of(r *http.Request) string {
+	token, n := fromAuthorization(r.Header["Authorization"])
+	for _, name := range h.headers {
+		if values := r.Header[name]; len(values) > 0 {
+			token, n = values[0], n+len(values)
+		}
+	}
+	for _, name := range h.cookies {
+		for value := range cookies(r.Header["Cookie"], name) {
+			token, n = value, n+1
+		}
+	}
+	if n != 1 || token == "" {
+		return ""
+	}
+	return h.sum(token)
+}
+
+func (h *hasher) sum(token string) string {
+	m := h.macs.Get().(*mac)
+	defer h.macs.Put(m)
+	m.Reset()
+	m.in = append(m.in[:0], token[:min(len(token), maxToken)]...)
+	_, _ = m.Write(m.in)
+	clear(m.in) // no bearer secret stays in the pool
+	var text [2 * shortHash]byte
+	hex.Encode(text[:], m.Sum(m.sum[:0])[:shortHash])
+	return string(text[:])
+}
+
+// fromAuthorization returns the token in a header, and how many there are. Another scheme's credentials are none.
+func fromAuthorization(values []string) (token string, n int) {
+	if len(values) != 1 {
+		return "", len(values)
+	}
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") { // RFC 9110 section 11.1: schemes have no case
+		return "", 0
+	}
+	return strings.Trim(rest, " "), 1
+}
+
+// cookies yields the values of a cookie, as the client has sent them.
+func cookies(lines []string, name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, line := range lines {
+			for pair := range strings.SplitSeq(line, ";") {
+				own, value, _ := strings.Cut(textproto.TrimString(pair), "=")
+				if textproto.TrimString(own) == name && !yield(textproto.TrimString(value)) {
+					return
+				}
+			}
+		}
+	}
+}

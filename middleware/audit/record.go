@@ -1,0 +1,70 @@
+package audit
+
+import (
+	"cmp"
+	"log/slog"
+
+	"github.com/perimeter-go/perimeter/middleware"
+)
+
+// attributes collects what a record says. It has as many places as there are attributes.
+type attributes struct {
+	list [18]slog.Attr
+	n    int
+}
+
+func (a *attributes) add(attr slog.Attr) {
+	a.list[a.n] = attr
+	a.n++
+}
+
+// text adds a value that is not empty.
+func (a *attributes) text(key, value string) {
+	if value != "" {
+		a.add(slog.String(key, encode(value)))
+	}
+}
+
+func (t *Trail) describe(record *slog.Record, d *middleware.Decision, share uint64) {
+	var a attributes
+	r, id := d.Request, &d.Identity
+	a.text("outcome", d.Outcome)
+	a.text("reason", d.Reason)
+	if d.Status != 0 {
+		a.add(slog.Int("status", d.Status))
+	}
+	a.text("method", r.Method)
+	a.text("path", path(d))
+	a.text("rule", d.Rule)
+	a.text("credential", d.Credential)
+	a.text("how", d.How)
+	a.text("subject", id.Subject)
+	a.text("client", id.ClientID)
+	a.text("issuer", id.Issuer)
+	a.text("key_id", id.Token.KeyID())
+	if id.Peer != nil {
+		a.text("certificate", id.Peer.Thumbprint())
+	}
+	a.text("peer", t.peer(r))
+	a.text("token", t.hasher.of(r))
+	if values := r.Header[t.requestID]; len(values) == 1 {
+		a.text("request_id", values[0])
+	}
+	a.add(slog.Int64("latency_ns", d.Duration.Nanoseconds()))
+	if share > 1 {
+		a.add(slog.Uint64("sampled", share))
+	}
+	record.AddAttrs(a.list[:a.n]...)
+}
+
+// path is what was judged.
+func path(d *middleware.Decision) string {
+	switch u := d.Request.URL; {
+	case u == nil:
+		return ""
+	case d.Outcome == "ambiguous_target":
+		return cmp.Or(u.RawPath, u.EscapedPath()) // decoded it may look innocent
+	default:
+		return u.Path
+	}
+}
