@@ -25,6 +25,9 @@ func adminHandler(s *server) http.Handler {
 		encoder.SetIndent("", "  ")
 		_ = encoder.Encode(s.report()) // as above
 	})
+	if m := s.gateway.metrics; m != nil {
+		mux.Handle("GET /metrics", m.handler)
+	}
 	return mux
 }
 

@@ -22,6 +22,8 @@ type gateway struct {
 	shared  *sharedStore      // nil: nothing is shared
 	clients *clientAuth       // nil: certificates of clients mean nothing
 	revoked *revoked          // nil: nobody is cut off
+	trail   *trail            // nil: no decision is written down
+	metrics *metrics          // nil: nothing is counted
 	tls     *tls.Config       // nil: plain HTTP
 	proxies map[string]*proxy // by upstream
 	handler http.Handler
@@ -40,12 +42,13 @@ func build(c *config, log *slog.Logger) (*gateway, error) {
 	return g, nil
 }
 
-// close lets go of Redis. The gateway may still be asked after that, and decides without it.
+// close lets go of Redis and of the audit file. The gateway may still be asked after that, and decides without them.
 func (g *gateway) close() error {
-	if g.shared == nil {
-		return nil
+	var errs []error
+	if g.shared != nil {
+		errs = append(errs, g.shared.client.Close())
 	}
-	return g.shared.client.Close()
+	return errors.Join(append(errs, g.trail.close(), g.metrics.close())...)
 }
 
 func (g *gateway) assemble(c *config, log *slog.Logger) error {
@@ -57,6 +60,16 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 		g.shared = shared
 	}
 	var err error
+	if c.audit != nil {
+		if g.trail, err = c.audit.open(log); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if c.metrics != nil {
+		if g.metrics, err = newMetrics(c.metrics); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
 	if c.mtls != nil {
 		if g.clients, err = c.mtls.open(log); err != nil {
 			return fmt.Errorf("mtls: %w", err)
@@ -108,14 +121,14 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, error) {
 	verifiers := make([]*token.Verifier, 0, len(c.issuers))
 	for n := range c.issuers {
-		i, err := c.issuers[n].trust(g.shared, log)
+		i, err := c.issuers[n].trust(g.shared, g.metrics, log)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.issuers[n].path, err)
 		}
 		g.issuers = append(g.issuers, i)
 		verifiers = append(verifiers, i.verifier)
 	}
-	opts := &middleware.Options{Realm: c.realm}
+	opts := &middleware.Options{Realm: c.realm, Observer: g.observer()}
 	if c.failedAuthLimit != nil {
 		limiter, err := limit.New(c.limits(newMistakes()))
 		if err != nil {

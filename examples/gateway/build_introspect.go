@@ -59,7 +59,7 @@ func (s *introspectionConfig) readSecret() (string, error) {
 }
 
 // introspector makes the client of one issuer's endpoint. It asks for nothing yet. A nil store shares nothing.
-func (i *issuerConfig) introspector(keys *jwks.Cache, shared *sharedStore, log *slog.Logger) (*introspector, error) {
+func (i *issuerConfig) introspector(keys *jwks.Cache, shared *sharedStore, event func(string), log *slog.Logger) (*introspector, error) {
 	s := i.introspection
 	log = log.With("issuer", i.issuer)
 	warnIfOpen(log, s.path+".client_secret_file", s.clientSecretFile)
@@ -70,7 +70,7 @@ func (i *issuerConfig) introspector(keys *jwks.Cache, shared *sharedStore, log *
 	asked := &introspector{log: log, counts: map[string]int64{}}
 	opts := s.options(newMistakes())
 	opts.InsecureAllowHTTP = i.insecureAllowHTTP
-	opts.Observe = asked.count
+	opts.Observe = func(name string) { asked.count(name); event(name) }
 	if shared != nil {
 		opts.Store, opts.StoreKey = shared, shared.key
 	}

@@ -27,15 +27,18 @@ type trusted struct {
 }
 
 // trust makes the verifier of one issuer, and its introspector. It asks for nothing yet.
-func (i *issuerConfig) trust(shared *sharedStore, log *slog.Logger) (trusted, error) {
+func (i *issuerConfig) trust(shared *sharedStore, counts *metrics, log *slog.Logger) (trusted, error) {
 	policy := i.policy(newMistakes())
-	keys, err := i.newCache(log)
+	keys, err := i.newCache(counts.refreshes(i.issuer, log))
+	if err == nil {
+		err = counts.watch(i.issuer, keys)
+	}
 	if err != nil {
 		return trusted{}, err
 	}
 	t := trusted{issuer: i.issuer, keys: keys}
 	if t.verifier, err = token.NewVerifier(keys, policy, nil); err == nil && i.introspection != nil {
-		t.teller, err = i.introspector(keys, shared, log)
+		t.teller, err = i.introspector(keys, shared, counts.events(i.issuer), log)
 	}
 	return t, err
 }
@@ -47,18 +50,17 @@ func (i *issuerConfig) leewayOrDefault() time.Duration {
 	return i.leeway
 }
 
-// newCache logs each fetch that fails, and the first good one after it; log may be nil.
-func (i *issuerConfig) newCache(log *slog.Logger) (*jwks.Cache, error) {
+// newCache tells of each fetch; told may be nil.
+func (i *issuerConfig) newCache(told func(jwks.Refresh)) (*jwks.Cache, error) {
 	opts := i.keyOptions(newMistakes())
-	if log != nil {
-		opts.OnRefresh = keyLog(log.With("issuer", i.issuer))
-	}
+	opts.OnRefresh = told
 	if i.jwksURL != "" {
 		return jwks.New(i.jwksURL, opts)
 	}
 	return jwks.NewFromIssuer(i.issuer, opts)
 }
 
+// keyLog logs each fetch that fails, and the first good one after it.
 func keyLog(log *slog.Logger) func(jwks.Refresh) {
 	var well atomic.Bool // false at first: the first success is news as well
 	return func(r jwks.Refresh) {

@@ -20,6 +20,8 @@ type config struct {
 	routes              []routeConfig
 	failedAuthLimit     *limitConfig      // nil: the section is off
 	revocation          *revocationConfig // nil: the section is off
+	audit               *auditConfig      // nil: the section is off
+	metrics             *metricsConfig    // nil: the section is off
 	redis               *redisConfig      // nil: the section is off
 	identityHeaders     *headersConfig    // nil: the section is off
 	forwardAuthorization,
@@ -80,6 +82,16 @@ type revocationConfig struct {
 
 type eventsConfig struct {
 	path, issuer, audience, authorizationFile string
+}
+
+type auditConfig struct {
+	file, keyFile   string
+	sampleAllowed   int // 0: all are kept
+	requestIDHeader string
+}
+
+type metricsConfig struct {
+	byRoute bool
 }
 
 type redisConfig struct {

@@ -32,6 +32,10 @@ func (c *config) check(m *mistakes) {
 	c.checkMTLS(m)
 	c.checkLimit(m)
 	c.checkRevocation(m)
+	c.checkAudit(m)
+	if c.metrics != nil && c.adminListen == "" {
+		m.missing("admin_listen", "required with metrics: they are served there")
+	}
 	c.checkByBuilding(m)
 }
 

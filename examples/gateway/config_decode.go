@@ -33,6 +33,12 @@ func decodeConfig(root *node, m *mistakes) *config {
 	if n := s.take("revocation"); n != nil {
 		c.revocation = decodeRevocation(open(n, m))
 	}
+	if n := s.take("audit"); n != nil {
+		c.audit = decodeAudit(open(n, m))
+	}
+	if n := s.take("metrics"); n != nil {
+		c.metrics = decodeMetrics(open(n, m))
+	}
 	if n := s.take("redis"); n != nil {
 		c.redis = decodeRedis(open(n, m))
 	}
@@ -118,6 +124,18 @@ func decodeEvents(s *section) *eventsConfig {
 	return &eventsConfig{
 		path: s.text("path"), issuer: s.text("issuer"), audience: s.text("audience"), authorizationFile: s.text("authorization_file"),
 	}
+}
+
+func decodeAudit(s *section) *auditConfig {
+	defer s.refuseUnknown()
+	return &auditConfig{
+		file: s.text("file"), keyFile: s.text("key_file"), sampleAllowed: s.number("sample_allowed"), requestIDHeader: s.text("request_id_header"),
+	}
+}
+
+func decodeMetrics(s *section) *metricsConfig {
+	defer s.refuseUnknown()
+	return &metricsConfig{byRoute: s.flag("by_route")}
 }
 
 func decodeRedis(s *section) *redisConfig {

@@ -50,6 +50,8 @@ const fullConfig = `{
                        "scopes": "X-Identity-Scopes", "kind": "X-Identity-Kind", "claims": {"tenant": "X-Identity-Tenant"}},
   "forward_authorization": false,
   "stream_past_expiry": true,
+  "audit": {"file": "DIRECTORY-AUDIT", "key_file": "KEY-FILE", "sample_allowed": 100, "request_id_header": "X-Request-Id"},
+  "metrics": {"by_route": true},
   "failed_auth_limit": {"per_minute": 30, "burst": 10, "trusted_proxies": ["127.0.0.1/32"]},
   "revocation": {"files": ["revoked.jsonl"], "urls": ["https://id.example.com/revoked"], "every": "10s", "max_stale": "1m", "insecure_open": true,
                  "events": {"path": "/events", "issuer": "https://id.example.com", "audience": "https://api.example.com/events",

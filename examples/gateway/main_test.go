@@ -70,5 +70,6 @@ func withFiles(text string) string {
 	for _, name := range []string{"SHORT-KEY", "RAW-KEY", "OTHER-SERVER-KEY", "SERVER-KEY", "SERVER", "CA", "CRL", "SECRET", "KEY", "EMPTY", "LARGE", "TWO-WORDS", "NO"} {
 		text = strings.ReplaceAll(text, `"`+name+`-FILE"`, `"`+fileOf(strings.ToLower(name))+`"`)
 	}
+	text = strings.ReplaceAll(text, `"DIRECTORY-AUDIT"`, `"`+fileOf("audit.jsonl")+`"`)
 	return strings.ReplaceAll(text, `"DIRECTORY"`, `"`+filesDir+`"`)
 }
