@@ -25,16 +25,11 @@ func newSet(names []string) Set {
 
 // Has reports whether token itself is in s. It knows no hierarchy and no wildcard, and it does not allocate.
 func (s Set) Has(token string) bool {
-	if len(s.names) > walked {
-		_, found := slices.BinarySearch(s.names, token)
-		return found
+	if len(s.names) <= walked {
+		return slices.Contains(s.names, token)
 	}
-	for _, name := range s.names {
-		if name == token {
-			return true
-		}
-	}
-	return false
+	_, found := slices.BinarySearch(s.names, token)
+	return found
 }
 
 // walked is up to which size a walk is faster than a binary search: it compares lengths first.
