@@ -1,6 +1,9 @@
 package strictjson
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Find returns the value of a member of the outermost object, for who has to know one before it is worth to check the document. Of a document that
 // Object refuses, it may find anything.
@@ -17,7 +20,7 @@ func Find(document, name string) (value string, found bool) {
 		}
 		from := r.pos + 1
 		end, escaped := stringEnd(document, r.pos)
-		here := document[from:end] == name || escaped && spells(document[from:end], name)
+		here := document[from:end] == name || escaped && mayBegin(document[from:end], name) && spells(document[from:end], name)
 		r.pos = end + 1
 		r.blanks()
 		if !r.take(':') {
@@ -33,6 +36,19 @@ func Find(document, name string) (value string, found bool) {
 			return "", false
 		}
 	}
+}
+
+// mayBegin is false if what stands between the quotes of a string, which has an escape in it, plainly begins otherwise than name. It spares most names a
+// closer look.
+func mayBegin(quoted, name string) bool {
+	if name == "" || quoted == "" {
+		return false
+	}
+	isLetter := 'A' <= name[0] && name[0] <= 'z' && name[0] != '\\'
+	if quoted[0] == '\\' {
+		return !isLetter || strings.HasPrefix(quoted, `\u`) // the others stand for no letter
+	}
+	return quoted[0] == name[0]
 }
 
 // spells reports whether what stands between the quotes of a string says name.
