@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/perimeter-go/perimeter/internal/keyat"
 )
 
 const (
@@ -20,6 +22,7 @@ const (
 // The zero Cache and a nil *Cache fetch nothing: every look-up is undecided.
 type Cache struct {
 	settings
+	lookup
 	fetcher fetcher
 
 	state   atomic.Pointer[state] // nil in the zero Cache only; stored under mu only
@@ -69,6 +72,7 @@ func newCache(s settings, opts *Options, f fetcher) *Cache {
 		snapshot: snapshotFile{path: s.snapshotPath, url: f.url, issuer: f.issuer},
 	}
 	c.state.Store(&state{refusal: ErrUnavailable})
+	c.lookup = keyat.NewSource(c, c.at)
 	return c
 }
 
@@ -94,12 +98,18 @@ func (c *Cache) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.Publi
 		return nil, errNotMade
 	}
 	now := time.Now()
-	if s.isFresh(now) {
-		if found, decided := s.set.find(kid, alg); decided {
-			return found, nil
-		}
+	if found, decided := s.at(now, kid, alg); decided {
+		return found, nil
 	}
 	return c.consult(ctx, s, now, kid, alg)
+}
+
+// lookup spares who has read the clock that it is read again.
+type lookup = keyat.Source
+
+// at is PublicKeys where that takes no thought of the network.
+func (c *Cache) at(now time.Time, kid, alg string) (found []crypto.PublicKey, decided bool) {
+	return c.state.Load().at(now, kid, alg)
 }
 
 // current is the state, nil if no constructor made c.

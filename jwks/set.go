@@ -11,15 +11,15 @@ import (
 // Set is the usable keys of one key set document. It never changes, needs no network, and is safe for concurrent use. The zero
 // Set and a nil *Set have no key.
 type Set struct {
-	index   map[lookup][]crypto.PublicKey
+	index   map[name][]crypto.PublicKey
 	ids     map[string]struct{}
 	keys    int
 	skipped map[string]int
 	sum     [sha256.Size]byte // of the document
 }
 
-// lookup is what a token's header names. A kid of "" stands for every key.
-type lookup struct{ kid, alg string }
+// name is what a token's header names. A kid of "" stands for every key.
+type name struct{ kid, alg string }
 
 var noKeys Set
 
@@ -38,7 +38,7 @@ func (s *Set) get() *Set {
 // those that fit alg. A key without an alg of its own fits each algorithm of its type and curve; EdDSA and Ed25519 name one
 // algorithm. The result is shared: callers must not write to it.
 func (s *Set) PublicKeys(_ context.Context, kid, alg string) ([]crypto.PublicKey, error) {
-	return s.get().index[lookup{kid, alg}], nil
+	return s.get().index[name{kid, alg}], nil
 }
 
 // KeyIDs lists the key ids of the usable keys, sorted, each once. Keys without a key id are not in it.
@@ -50,7 +50,7 @@ func (s *Set) Skipped() map[string]int { return maps.Clone(s.get().skipped) }
 // find returns the keys for kid and alg, and whether the set can decide about them: it cannot when it does not know the kid,
 // for the issuer may have added it since. A kid that is known under other algorithms only is decided: no such key.
 func (s *Set) find(kid, alg string) (found []crypto.PublicKey, decided bool) {
-	if found, ok := s.index[lookup{kid, alg}]; ok {
+	if found, ok := s.index[name{kid, alg}]; ok {
 		return found, true
 	}
 	_, known := s.ids[kid]
@@ -59,7 +59,7 @@ func (s *Set) find(kid, alg string) (found []crypto.PublicKey, decided bool) {
 
 func newSet() *Set {
 	return &Set{
-		index:   map[lookup][]crypto.PublicKey{},
+		index:   map[name][]crypto.PublicKey{},
 		ids:     map[string]struct{}{},
 		skipped: map[string]int{},
 	}
@@ -68,9 +68,9 @@ func newSet() *Set {
 func (s *Set) add(k key) {
 	s.keys++
 	for _, alg := range k.algorithms {
-		s.enter(lookup{"", alg}, k.public)
+		s.enter(name{"", alg}, k.public)
 		if k.id != "" {
-			s.enter(lookup{k.id, alg}, k.public)
+			s.enter(name{k.id, alg}, k.public)
 		}
 	}
 	if k.id != "" {
@@ -79,7 +79,7 @@ func (s *Set) add(k key) {
 }
 
 // enter adds a key to one line of the index, unless the same key stands there: trying it twice proves nothing more.
-func (s *Set) enter(at lookup, public crypto.PublicKey) {
+func (s *Set) enter(at name, public crypto.PublicKey) {
 	line := s.index[at]
 	for _, have := range line {
 		if have.(interface{ Equal(x crypto.PublicKey) bool }).Equal(public) {

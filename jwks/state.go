@@ -32,6 +32,14 @@ func (s *state) isFresh(now time.Time) bool {
 	return s.set != nil && elapsed(s.asOf, now) < s.fresh
 }
 
+// at returns the keys that set answers with while it is fresh, and whether it is, and decides about kid and alg.
+func (s *state) at(now time.Time, kid, alg string) (found []crypto.PublicKey, decided bool) {
+	if !s.isFresh(now) {
+		return nil, false
+	}
+	return s.set.find(kid, alg)
+}
+
 // wants reports whether a scheduled fetch should start: the keys are due or missing, none is under way, and the backoff is over.
 func (s *state) wants(now time.Time) bool {
 	return s.flight == nil && !s.isFresh(now) && reached(s.next, now)

@@ -89,6 +89,24 @@ func TestTheAuthorizationHeader(t *testing.T) {
 	}
 }
 
+func TestEveryByteOfATokenIsLookedAt(t *testing.T) {
+	source, r := middleware.FromHeader("X-Token"), get("/")
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+	for c := range 256 {
+		for size := 1; size <= 17; size++ {
+			for at := range size {
+				credential := []byte(strings.Repeat("x", size))
+				credential[at] = byte(c)
+				want := strings.IndexByte(alphabet, byte(c)) >= 0 || c == '=' && at > 0 && at == size-1
+				r.Header["X-Token"] = []string{string(credential)}
+				if _, err := source(r); want != (err == nil) {
+					require.Fail(t, "a byte was not looked at, or not as it should", "%q: %v", credential, err)
+				}
+			}
+		}
+	}
+}
+
 func TestTheAuthorizationHeaderOverTheWire(t *testing.T) {
 	i := localissuer.New("https://id.example")
 	good := i.AccessToken(audience)
@@ -236,16 +254,22 @@ func TestWhichCredentialsAreJWTs(t *testing.T) {
 		{"a header that is longer than any verifier reads", long + ".e30.AA", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v := &verifying{err: token.ErrRefused}
-			r := get("/")
-			_, err := middleware.JWT(v, func(*http.Request) (string, error) { return row.credential, nil }).Authenticate(r)
-			if row.want {
-				require.ErrorIs(t, err, middleware.ErrRefused)
-				require.Equal(t, []string{row.credential}, v.asked)
-				return
+			for name, before := range map[string][]string{"seen first": nil, "after one that was verified": {jws}, "after it was verified itself": {jws, row.credential}} {
+				v, presented := &verifying{claims: &token.Claims{}}, ""
+				a := middleware.JWT(v, func(*http.Request) (string, error) { return presented, nil })
+				for _, presented = range before {
+					_, _ = a.Authenticate(get("/"))
+				}
+				presented, v.asked, v.claims, v.err = row.credential, nil, nil, token.ErrRefused
+				_, err := a.Authenticate(get("/"))
+				if row.want {
+					require.ErrorIs(t, err, middleware.ErrRefused, name)
+					require.Equal(t, []string{row.credential}, v.asked, name)
+					continue
+				}
+				require.ErrorIs(t, err, middleware.ErrNoCredentials, name)
+				require.Empty(t, v.asked, name)
 			}
-			require.ErrorIs(t, err, middleware.ErrNoCredentials)
-			require.Empty(t, v.asked)
 		})
 	}
 }

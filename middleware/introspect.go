@@ -74,11 +74,11 @@ func (a *introspection) mistake() error {
 // In the context that c is given, [IdentityFrom] finds what v has verified: with several issuers, an Introspector picks by its
 // Issuer whom to ask. Proof of possession is as with [JWT], and handed to both.
 func Confirmed(v TokenVerifier, c Introspector, from ...Source) Authenticator {
-	return &confirmed{jwt: jwt{verifier: v, sources: sourcesOf(from)}, introspector: c}
+	return &confirmed{jwt: newJWT(v, from), introspector: c}
 }
 
 type confirmed struct {
-	jwt          jwt
+	jwt          *jwt
 	introspector Introspector
 }
 

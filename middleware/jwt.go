@@ -1,14 +1,10 @@
 package middleware
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/perimeter-go/perimeter/token"
 )
@@ -32,12 +28,17 @@ type TokenVerifier interface {
 // [Options].Forwarded. Where that is malformed, or forwarded twice, the token is refused, bound or not. Without
 // a certificate nothing is handed on and nothing is computed; with one it costs a hash of it. A token that is bound to a key in another way is refused.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
-	return &jwt{verifier: v, sources: sourcesOf(from)}
+	return newJWT(v, from)
 }
 
 type jwt struct {
 	verifier TokenVerifier
 	sources  []Source
+	known    *jwsHeaders
+}
+
+func newJWT(v TokenVerifier, from []Source) *jwt {
+	return &jwt{verifier: v, sources: sourcesOf(from), known: newJWSHeaders()}
 }
 
 func (a *jwt) Authenticate(r *http.Request) (Identity, error) {
@@ -51,7 +52,8 @@ func (a *jwt) verify(r *http.Request) (id Identity, p presented, err error) {
 	if err != nil {
 		return Identity{}, p, err
 	}
-	if !isJWS(p.raw) {
+	known := a.known.begin(p.raw)
+	if !known && !isJWS(p.raw) {
 		return Identity{}, p, ErrNoCredentials
 	}
 	p.thumbprint, err = possessed(r)
@@ -64,6 +66,9 @@ func (a *jwt) verify(r *http.Request) (id Identity, p presented, err error) {
 	}
 	if claims == nil {
 		return Identity{}, p, fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)
+	}
+	if !known {
+		a.known.add(p.raw)
 	}
 	return identityOf(claims), p, nil
 }
@@ -81,77 +86,4 @@ func identityOf(c *token.Claims) Identity {
 
 func (a *jwt) mistake() error {
 	return errors.Join(mistakeOf("JWT", "verifier", a.verifier), mistakeInSources("JWT", a.sources))
-}
-
-// maxHeader bounds what is decoded to recognise a JWS. It is well above what any verifier accepts as a header.
-const maxHeader = 8 << 10
-
-// isJWS tells a JWS in compact form from any other credential (RFC 7515 section 3.1, RFC 7516 section 9). It is no check: what
-// it lets through, the verifier still reads strictly.
-func isJWS(raw string) bool {
-	if strings.Count(raw, ".") != 2 {
-		return false
-	}
-	segment, _, _ := strings.Cut(raw, ".")
-	if len(segment) > base64.RawURLEncoding.EncodedLen(maxHeader) {
-		return false
-	}
-	var onStack [512]byte // longer headers are rare
-	header, err := base64.RawURLEncoding.AppendDecode(onStack[:0], []byte(segment))
-	return err == nil && json.Valid(header) && hasMember(header, "alg")
-}
-
-// hasMember says whether valid JSON is an object with a member of that name at its top level.
-func hasMember(valid []byte, name string) bool {
-	depth := 0
-	for i := 0; i < len(valid); i++ {
-		switch valid[i] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case '"':
-			end := stringEnd(valid, i)
-			if depth == 1 && isName(valid[end:]) && spells(valid[i:end], name) {
-				return true
-			}
-			i = end - 1
-		}
-	}
-	return false
-}
-
-// stringEnd returns the index after the JSON string that begins at start.
-func stringEnd(valid []byte, start int) int {
-	for i := start + 1; i < len(valid); i++ {
-		switch valid[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(valid)
-}
-
-// isName says whether the string before rest was a member's name.
-func isName(rest []byte) bool {
-	for _, c := range rest {
-		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
-			return c == ':'
-		}
-	}
-	return false
-}
-
-// spells says whether a quoted JSON string, escapes included, means name.
-func spells(quoted []byte, name string) bool {
-	if string(quoted[1:len(quoted)-1]) == name {
-		return true
-	}
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return false
-	}
-	var s string
-	return json.Unmarshal(bytes.Clone(quoted), &s) == nil && s == name // a copy, or isJWS's buffer would leave the stack
 }

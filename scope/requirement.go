@@ -92,7 +92,7 @@ func (n *node) met(s Set, around Matcher) bool {
 		m = around
 	}
 	for _, name := range n.names {
-		if s.covers(name, m) == n.any {
+		if (s.Has(name) || m != nil && s.covers(name, m)) == n.any {
 			return n.any
 		}
 	}
@@ -104,14 +104,8 @@ func (n *node) met(s Set, around Matcher) bool {
 	return !n.any
 }
 
-// covers reports whether some token of s covers wanted; nil is Exact.
+// covers reports whether some token of s covers wanted, which is none of them.
 func (s Set) covers(wanted string, m Matcher) bool {
-	if s.Has(wanted) {
-		return true
-	}
-	if m == nil {
-		return false
-	}
 	for _, granted := range s.names {
 		if m(granted, wanted) {
 			return true

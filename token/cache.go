@@ -90,7 +90,7 @@ type believer interface {
 
 func (v *Verifier) believes(other *Verifier) bool { return v == other }
 
-func (m *Mux) believes(v *Verifier) bool { return m.byIssuer[v.policy.issuer].Verifier == v }
+func (m *Mux) believes(v *Verifier) bool { return m.all[v] }
 
 func (c *Cache) shard(k *key) *shard { return &c.shards[place(k[0], len(c.shards))] }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/jwks"
 	"github.com/perimeter-go/perimeter/token"
 )
 
@@ -817,5 +818,56 @@ func FuzzCache(f *testing.F) {
 			require.LessOrEqual(t, entries, len(model))
 			require.Empty(t, cache.Broken())
 		}
+	})
+}
+
+// overriding is a key source of somebody's own, around that of a service.
+type overriding struct {
+	*jwks.Cache
+
+	asked int
+	err   error
+}
+
+func (o *overriding) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	o.asked++
+	if o.err != nil {
+		return nil, o.err
+	}
+	return o.Cache.PublicKeys(ctx, kid, alg)
+}
+
+func TestARememberedTokenPassesNoKeySourceBy(t *testing.T) {
+	source := &overriding{Cache: fetched(t)}
+	v := remembering(t, source, token.AccessTokenPolicy(issuerURL, audience), newCache(t, 10, 1<<20))
+	raw := issuer.Sign("ES256", nil, []byte(benchmarkPayload))
+	for asked := 1; asked <= 3; asked++ {
+		_, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		require.Equal(t, asked, source.asked)
+	}
+	source.err = errors.New("down")
+	_, err := v.Verify(t.Context(), raw)
+	require.ErrorIs(t, err, source.err)
+	require.NotErrorIs(t, err, token.ErrRefused)
+}
+
+func TestARememberedTokenIsJudgedAtTheTimeOfItsUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		keys := fetched(t)
+		v := remembering(t, keys, token.AccessTokenPolicy(issuerURL, audience), newCache(t, 10, 1<<20))
+		raw := issuer.Sign("ES256", nil, []byte(payload(with("iat", fmt.Sprint(now.Unix())), with("exp", fmt.Sprint(now.Add(10*time.Minute).Unix())))))
+		for range 10 {
+			_, err := v.Verify(t.Context(), raw)
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(30*time.Second - time.Nanosecond) // the leeway
+		_, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		time.Sleep(time.Nanosecond)
+		_, err = v.Verify(t.Context(), raw)
+		require.Equal(t, token.ReasonExpired, token.ReasonOf(err))
 	})
 }

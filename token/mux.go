@@ -15,6 +15,7 @@ import (
 // The zero Mux decides nothing: every token is undecided.
 type Mux struct {
 	byIssuer map[string]branch
+	all      map[*Verifier]bool
 	reads    *reads
 	maxBytes int
 	headers  *headers
@@ -35,7 +36,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	if len(vs) == 0 {
 		wrong.addf("a Mux needs a Verifier")
 	}
-	m := &Mux{byIssuer: map[string]branch{}, reads: newReads(), headers: new(headers)}
+	m := &Mux{byIssuer: map[string]branch{}, all: map[*Verifier]bool{}, reads: newReads(), headers: new(headers)}
 	for i, v := range vs {
 		issuer := v.issuer()
 		if issuer == "" {
@@ -52,6 +53,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 		if v.cache != nil {
 			m.cache = v.cache
 		}
+		m.all[v] = true
 		m.byIssuer[issuer] = branch{v, m.reads.add(v.policy.reads.names...)}
 		m.maxBytes = max(m.maxBytes, v.maxBytes)
 	}

@@ -23,11 +23,24 @@ var errKeyChanged = errors.New("token: the key that verified it is not current")
 // recheck says what verifying a remembered token again would say. Its text has not changed, nor has the policy; what may have is
 // judged again: which keys are current, what time it is, and what the caller has seen proved.
 func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
-	keys, err := v.publicKeys(ctx, c.keyID, c.algorithm)
-	if err := v.policy.recheck(c, keys, err, time.Now()); err != nil { // at a time that counts the wait for keys
+	keys, now, err := v.keysNow(ctx, c.keyID, c.algorithm)
+	if err := v.policy.recheck(c, keys, err, now); err != nil {
 		return err
 	}
 	return c.checkProofs(have)
+}
+
+// keysNow is publicKeys, and a time that counts the wait for them.
+func (v *Verifier) keysNow(ctx context.Context, kid, alg string) (keys []crypto.PublicKey, now time.Time, err error) {
+	if v.keysAt != nil {
+		now = time.Now()
+		if keys, known := v.keysAt(now, kid, alg); known { // without a wait
+			keys, err = candidates(keys, kid)
+			return keys, now, err
+		}
+	}
+	keys, err = v.publicKeys(ctx, kid, alg)
+	return keys, time.Now(), err
 }
 
 // recheck is what depends on the keys, or on why there are none, and on the time. Like a verification it refuses what has expired

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
+	"github.com/perimeter-go/perimeter/internal/keyat"
 )
 
 // KeySource knows the public keys of one issuer.
@@ -31,6 +32,7 @@ const maxWithoutKeyID = 2
 // The zero Verifier decides nothing: every token is undecided.
 type Verifier struct {
 	keys     KeySource
+	keysAt   keyat.Lookup // nil: none
 	policy   *policy
 	maxBytes int
 	headers  *headers
@@ -63,7 +65,7 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if err := errors.Join(append(m, err)...); err != nil {
 		return nil, err
 	}
-	return &Verifier{keys: keys, policy: compiled, maxBytes: size, headers: new(headers), cache: opts.Cache}, nil
+	return &Verifier{keys: keys, keysAt: keyat.Of(keys), policy: compiled, maxBytes: size, headers: new(headers), cache: opts.Cache}, nil
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
@@ -190,6 +192,11 @@ func (v *Verifier) publicKeys(ctx context.Context, kid, alg string) ([]crypto.Pu
 	if err != nil {
 		return nil, undecided(err)
 	}
+	return candidates(keys, kid)
+}
+
+// candidates are the keys, if there is one and they are not more than may be tried.
+func candidates(keys []crypto.PublicKey, kid string) ([]crypto.PublicKey, error) {
 	if len(keys) == 0 || kid == "" && len(keys) > maxWithoutKeyID {
 		return nil, refuse(ReasonUnknownKey, "kid")
 	}

@@ -3,6 +3,7 @@ package jws
 import (
 	"bytes"
 	"encoding/base64"
+	"strings"
 )
 
 // strict refuses bits that stand for nothing (RFC 4648 section 3.5).
@@ -32,4 +33,22 @@ func text(segment []byte) (string, error) {
 		return "", err
 	}
 	return string(out[:size]), nil
+}
+
+// longText is text of a segment that stands in a string. It decodes one part after the other, to copy it only once.
+func longText(segment string) (string, error) {
+	var in [1024]byte // whole groups of four
+	var out [len(in) / 4 * 3]byte
+	var all strings.Builder
+	all.Grow(base64.RawURLEncoding.DecodedLen(len(segment)))
+	for segment != "" {
+		part := in[:copy(in[:], segment)]
+		segment = segment[len(part):]
+		size, err := decode(out[:], part)
+		if err != nil {
+			return "", err
+		}
+		all.Write(out[:size])
+	}
+	return all.String(), nil
 }

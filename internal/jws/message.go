@@ -77,12 +77,20 @@ func (m *Message) bytes(start, end int) []byte {
 	return []byte(m.compact[start:end])
 }
 
+// text is what a part of the token encodes.
+func (m *Message) text(start, end int) (string, error) {
+	if end <= len(m.near) {
+		return text(m.near[start:end])
+	}
+	return longText(m.compact[start:end])
+}
+
 // HeaderSegment returns the header as it stands in the token.
 func (m *Message) HeaderSegment() string { return m.compact[:m.first] }
 
 // ReadHeader reads the header.
 func (m *Message) ReadHeader() error {
-	data, err := text(m.bytes(0, m.first))
+	data, err := m.text(0, m.first)
 	if err != nil {
 		return err
 	}
@@ -105,13 +113,13 @@ func (m *Message) ReadPayload() (string, error) {
 		return m.payload, nil
 	}
 	var err error
-	m.payload, err = text(m.bytes(m.first+1, m.last))
+	m.payload, err = m.text(m.first+1, m.last)
 	return m.payload, err
 }
 
 // PeekPayload decodes no more than the first size bytes of the payload. What it returns may end anywhere.
 func (m *Message) PeekPayload(size int) (string, error) {
-	return text(m.bytes(m.first+1, min(m.last, m.first+1+size/3*4)))
+	return m.text(m.first+1, min(m.last, m.first+1+size/3*4))
 }
 
 // Payload returns what ReadPayload returned.

@@ -1,10 +1,12 @@
 package jws_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,4 +238,29 @@ func TestErrorsQuoteNothingOfTheToken(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 	}
 	require.Equal(t, "unknown", jws.Kind(0).String())
+}
+
+// What is decoded by parts is decoded as by the whole.
+func TestLongPayloads(t *testing.T) {
+	strict := base64.RawURLEncoding.Strict()
+	head, signature := b64([]byte(`{"alg":"ES256"}`))+".", "."+b64(make([]byte, 64))
+	for size := 2000; size < 4200; size += 7 {
+		segment := []byte(strings.Repeat("QUJD", size/4+1)[:size])
+		for _, at := range []int{-1, 0, size - 1, size / 2, 1023, 1024, 1025} {
+			for _, c := range []byte("x=\n\r.") {
+				spelled := slices.Clone(segment)
+				if at >= 0 {
+					spelled[at] = c
+				}
+				want, wrong := strict.DecodeString(string(spelled))
+				got, err := jws.Parse(head+string(spelled)+signature, 16<<10)
+				if wrong != nil || bytes.ContainsAny(spelled, "\r\n") {
+					require.Error(t, err)
+					continue
+				}
+				require.NoError(t, err)
+				require.Equal(t, string(want), got.Payload())
+			}
+		}
+	}
 }

@@ -28,11 +28,12 @@ var importTable = []struct {
 	without []string // not even through others
 }{
 	{"scope", nil, []string{"net/http", jose}},
-	{"jwks", []string{jose, jose + "/", sync + "/", "internal/strictjson"}, []string{"token", "scope", "middleware"}},
-	{"token", []string{"scope", "internal/jws", "internal/strictjson"}, []string{"net/http", "jwks", "middleware"}},
+	{"jwks", []string{jose, jose + "/", sync + "/", "internal/keyat", "internal/strictjson"}, []string{"token", "scope", "middleware"}},
+	{"token", []string{"scope", "internal/jws", "internal/keyat", "internal/strictjson"}, []string{"net/http", "jwks", "middleware"}},
 	{"introspect", []string{"scope", "internal/jws", "internal/strictjson"}, []string{"token", "jwks", "middleware"}},
 	{"mtls", []string{"internal/strictjson"}, []string{"net/http", jose, "token", "jwks", "middleware"}},
 	{"internal/jws", []string{jose, jose + "/", "internal/strictjson"}, []string{"net/http"}},
+	{"internal/keyat", nil, []string{"net/http", jose}},
 	{"internal/strictjson", nil, []string{"net/http"}},
 	{"middleware", []string{"scope", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"middleware/forward", []string{"middleware", "scope", "token"}, []string{"jwks"}},

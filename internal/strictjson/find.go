@@ -1,6 +1,9 @@
 package strictjson
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Find returns the value of a member of the outermost object, for who has to know one before it is worth to check the document. Of a document that
 // Object refuses, it may find anything.
@@ -12,20 +15,20 @@ func Find(document, name string) (value string, found bool) {
 	}
 	for {
 		r.blanks()
-		from := r.pos + 1
 		if r.peek() != '"' {
 			return "", false
 		}
-		r.passString()
-		here := spells(document[from:r.pos], name)
-		r.pos++
+		from := r.pos + 1
+		end, escaped := stringEnd(document, r.pos)
+		here := document[from:end] == name || escaped && mayBegin(document[from:end], name) && spells(document[from:end], name)
+		r.pos = end + 1
 		r.blanks()
 		if !r.take(':') {
 			return "", false
 		}
 		r.blanks()
 		start := r.pos
-		r.pass()
+		r.pos = valueEnd(document, start)
 		if here {
 			return trimmed(document[start:r.pos]), true
 		}
@@ -33,6 +36,19 @@ func Find(document, name string) (value string, found bool) {
 			return "", false
 		}
 	}
+}
+
+// mayBegin is false if what stands between the quotes of a string, which has an escape in it, plainly begins otherwise than name. It spares most names a
+// closer look.
+func mayBegin(quoted, name string) bool {
+	if name == "" || quoted == "" {
+		return false
+	}
+	isLetter := 'A' <= name[0] && name[0] <= 'z' && name[0] != '\\'
+	if quoted[0] == '\\' {
+		return !isLetter || strings.HasPrefix(quoted, `\u`) // the others stand for no letter
+	}
+	return quoted[0] == name[0]
 }
 
 // spells reports whether what stands between the quotes of a string says name.
@@ -56,52 +72,36 @@ func spells(quoted, name string) bool {
 	return r.pos == len(quoted)
 }
 
-// pass goes past a value of an object and the blanks after it, by brackets and quotes alone.
-func (r *reader) pass() {
-	for open := 0; r.pos < len(r.data); r.pos++ {
-		switch marks[r.data[r.pos]] {
-		case opens:
-			open++
-		case closes:
-			if open == 0 {
-				return
-			}
-			open--
-		case comma:
-			if open == 0 {
-				return
-			}
-		case quote:
-			r.passString()
+// valueEnd returns where the value that begins at i, and the blanks after it, end, by brackets and quotes alone.
+func valueEnd(s string, i int) int {
+	for open := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '"' {
+			i, _ = stringEnd(s, i)
+			continue
 		}
+		if open == 0 && (c == ',' || c == '}' || c == ']') {
+			return i
+		}
+		open += int(nesting[c])
 	}
+	return len(s)
 }
 
-// passString goes from the quote at the start of a string to the one at its end.
-func (r *reader) passString() {
-	i := r.pos + 1
-	for i < len(r.data) && r.data[i] != '"' {
-		switch next := plain(r.data, i); {
-		case next > i:
-			i = next
-		case r.data[i] == '\\':
-			i += 2
-		default: // a control character, which Object does not take
+// nesting is by how much a byte outside of strings changes how many brackets are open.
+var nesting = [256]int8{'{': 1, '[': 1, '}': -1, ']': -1}
+
+// stringEnd returns where the quote is that ends the string whose first quote is at i, and whether there are escapes in it. Control characters, which Object
+// does not take, are nothing special.
+func stringEnd(s string, i int) (end int, escaped bool) {
+	for i++; i < len(s) && s[i] != '"'; i++ {
+		if s[i] == '\\' {
+			escaped = true
 			i++
 		}
 	}
-	r.pos = min(i, len(r.data))
+	return min(i, len(s)), escaped
 }
-
-const (
-	opens = iota + 1
-	closes
-	comma
-	quote
-)
-
-// marks are the bytes that tell where a value ends.
-var marks = [256]uint8{'{': opens, '[': opens, '}': closes, ']': closes, ',': comma, '"': quote}
 
 // trimmed is a value without the blanks after it.
 func trimmed(value string) string {
