@@ -2,6 +2,8 @@ package token_test
 
 import (
 	"crypto"
+	"crypto/ed25519"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +70,20 @@ func TestAMuxRefuses(t *testing.T) {
 			requireRefused(t, c, err, tc.want, tc.raw)
 			require.Equal(t, tc.asked, ours.asked+theirs.asked)
 		})
+	}
+}
+
+// A stranger's token may end anywhere, also within its issuer.
+func TestAMuxRefusesALongPayloadThatIsCutOffInItsIssuer(t *testing.T) {
+	mux, err := token.NewMux(verifier(t, &keys{}, plain()))
+	require.NoError(t, err)
+	m := minter{fuzzKeys["D"].(ed25519.PrivateKey)}
+	padding := `{"x":"` + strings.Repeat("a", 3<<10) + `",`
+	for _, end := range []string{`"iss":"` + issuerURL, `"iss":"`, `"iss":"\`, `"iss":`, `"iss"`, `"iss`, `"`, ``, `"iss":["`, `"\u0069ss":"x`} {
+		raw := m.sign(edHeader, padding+end)
+		c, err := mux.Verify(t.Context(), raw)
+		require.Nil(t, c)
+		require.ErrorIs(t, err, token.ErrRefused, end)
 	}
 }
 

@@ -301,6 +301,20 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func TestFindInWhatIsCutOffAnywhere(t *testing.T) {
+	const document = `{"a":["x]",{"b":"\\"}],"iss":"a\"b","\u0069ss":"\u0061","n":-1.5}`
+	for cut := range len(document) {
+		for _, end := range []string{"", `"`, `\`, `{"iss":"`, `"iss":"`, `"iss":"x\`} {
+			for _, name := range []string{"a", "iss", "n", ""} {
+				whole := document[:cut] + end
+				value, found := strictjson.Find(whole, name)
+				require.True(t, found || value == "")
+				require.Contains(t, whole, value, "nothing but what is there")
+			}
+		}
+	}
+}
+
 func TestScanCostsNoAllocation(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		_ = strictjson.Scan(benchmarkDocuments[0].data, 100, func(string, string) {})
