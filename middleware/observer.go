@@ -58,8 +58,8 @@ type Decision struct {
 	// Credential is the kind of credential that was examined: "jwt", "opaque" or "mtls"; empty: none, or one that this package does not
 	// know. A token with its certificate, of [RequireCert], is the token's kind.
 	Credential string
-	// How says how the Identity was found: "checked" for a JWT verified here, just now or remembered by the verifier, "introspected" where the issuer's word counts, remembered or
-	// not, "certificate", or "nested" where the guard had decided before on this request; empty: nobody was found, or by an authenticator that
+	// How says how the Identity was found: "checked" for a JWT verified here, "remembered" for one that a [token.Cache] knew, "introspected" where the issuer's word
+	// counts, remembered or not, "certificate", or "nested" where the guard had decided before on this request; empty: nobody was found, or by an authenticator that
 	// this package does not know.
 	How string
 
@@ -119,6 +119,8 @@ func (id *Identity) found() (credential, how string) {
 	switch {
 	case id.Token != nil && id.Introspection != nil:
 		return credentialJWT, "introspected"
+	case id.Token.Remembered():
+		return credentialJWT, "remembered"
 	case id.Token != nil:
 		return credentialJWT, "checked"
 	case id.Introspection != nil:

@@ -58,6 +58,13 @@ func TestWhatAnObserverIsTold(t *testing.T) {
 	i.Revoke(revoked)
 	auth := func(tok string) string { return "Authorization: Bearer " + tok }
 	both := middleware.RequireCert(cert, jwt)
+	cache, err := token.NewCache(10, 1<<20)
+	require.NoError(t, err)
+	remembering, err := token.NewVerifier(i, token.Policy{Issuer: i.URL(), Audiences: []string{audience}}, &token.Options{Cache: cache})
+	require.NoError(t, err)
+	first, err := remembering.Verify(t.Context(), tok)
+	require.NoError(t, err)
+	require.False(t, first.Remembered())
 
 	for _, row := range []struct {
 		name string
@@ -67,6 +74,7 @@ func TestWhatAnObserverIsTold(t *testing.T) {
 		want told
 	}{
 		{"a JWT", middleware.Rule{}, nil, bearer(tok), told{"allowed", "allowed", 0, "client-1", "jwt", "checked"}},
+		{"a JWT that is remembered", middleware.Rule{}, middleware.JWT(remembering), bearer(tok), told{"allowed", "allowed", 0, "client-1", "jwt", "remembered"}},
 		{"an opaque token", middleware.Rule{}, nil, bearer(i.OpaqueToken(audience)), told{"allowed", "allowed", 0, "client-1", "opaque", "introspected"}},
 		{"a confirmed JWT", middleware.Rule{}, middleware.Confirmed(v, client), bearer(tok), told{"allowed", "allowed", 0, "client-1", "jwt", "introspected"}},
 		{"a certificate", middleware.Rule{}, nil, from(good), told{"allowed", "allowed", 0, orders, "mtls", "certificate"}},

@@ -33,6 +33,7 @@ type Claims struct {
 
 	verifier *Verifier        // that has verified them
 	signer   crypto.PublicKey // by which
+	kept     bool             // in a Cache
 	window   window           // empty unless they are remembered
 }
 
@@ -93,6 +94,10 @@ func (c *Claims) Confirmation(method string) string {
 	}
 	return ""
 }
+
+// Remembered reports whether a [Cache] knew the token, whose signature was then not checked again: for logs and metrics, as it is worth
+// no less.
+func (c *Claims) Remembered() bool { return c.get().kept }
 
 // Decode reads the payload into v, a pointer, like encoding/json, but member names match in exact case only.
 //

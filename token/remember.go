@@ -132,6 +132,7 @@ func isSameKey(a, b crypto.PublicKey) bool {
 func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
 	kept := *c
 	d = &kept
+	d.kept = true
 	policy := c.verifier.policy
 	d.window = policy.window(c)
 	d.issuer = policy.issuer // which it equals

@@ -16,7 +16,7 @@
 //	path         decoded, as it was judged; of an ambiguous target as the client has spelled it. Never the query
 //	rule         the pattern of the rule that the request comes under
 //	credential   "jwt", "opaque" or "mtls"
-//	how          "checked", "introspected", "certificate" or "nested"
+//	how          "checked", "remembered", "introspected", "certificate" or "nested"
 //	subject      who was found, also where they were not let pass
 //	client
 //	issuer
