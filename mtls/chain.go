@@ -160,10 +160,10 @@ func (a *anchor) chains(leaf *x509.Certificate, intermediates []*x509.Certificat
 	return chains[:min(len(chains), maxPaths)], nil
 }
 
-// vouched returns the intermediates that lead to the authorities. crypto/x509 begins at the leaf, and so would check up to a hundred
+// vouched returns the intermediates that lead to the authorities, without these. crypto/x509 begins at the leaf, and so would check up to a hundred
 // signatures by keys that nobody vouches for, as large as whoever made them up likes: seconds of work for one request.
 func (a *anchor) vouched(intermediates []*x509.Certificate) (found []*x509.Certificate) {
-	left := slices.Clone(intermediates)
+	left := slices.DeleteFunc(slices.Clone(intermediates), func(c *x509.Certificate) bool { return slices.ContainsFunc(a.certificates, c.Equal) })
 	for issuers := slices.Clone(a.certificates); len(issuers) > 0 && len(left) > 0; issuers = issuers[1:] {
 		left = slices.DeleteFunc(left, func(c *x509.Certificate) bool {
 			by := string(c.RawIssuer) == string(issuers[0].RawSubject) && c.CheckSignatureFrom(issuers[0]) == nil
