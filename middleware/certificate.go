@@ -50,7 +50,8 @@ func (a *clientCert) mistake() error { return mistakeOf("ClientCert", "verifier"
 
 // ForwardedCert authenticates by the client certificate that a proxy forwards, as f is configured to read it, and otherwise like
 // [ClientCert]. Who has sent the request is the address of the connection, the request's RemoteAddr, and no header has a say; an
-// address that is none, or has a zone, is nobody's.
+// address that is none, or has a zone, is nobody's. A handler in front that writes a header's word into RemoteAddr gives the client that say:
+// it must stand behind the guard, or nowhere.
 //
 // To let the tokens of such clients be bound to their certificates, give f to [Options].Forwarded too. The headers should not reach
 // a backend: see the package forward.

@@ -26,7 +26,7 @@ type TokenVerifier interface {
 // A token that is bound to a client certificate (RFC 8705) is good only from who has that certificate: v is handed the thumbprint of
 // the one that the client has presented in the handshake, whoever vouches for it, or that a trusted proxy forwards, by
 // [Options].Forwarded. Where that is malformed, or forwarded twice, the token is refused, bound or not. Without
-// a certificate nothing is handed on and nothing is computed; with one it costs a hash of it. A token that is bound to a key in another way is refused.
+// a certificate nothing is handed on and nothing is computed; with one it costs a hash of it, and where it is forwarded to read it too. A token that is bound to a key in another way is refused.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
 	return newJWT(v, from)
 }

@@ -1,6 +1,8 @@
 package mtls_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -9,6 +11,8 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +119,74 @@ func TestAtMostTenIntermediates(t *testing.T) {
 	v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
 	require.Equal(t, "client.example.com", verdict(v, append([]*authority{chain[1].issue(t)}, chain[1:]...)...))
 	require.Equal(t, "chain", verdict(v, append([]*authority{chain[0].issue(t)}, chain...)...))
+}
+
+func TestNoKeyIsUsedThatNobodyVouchesFor(t *testing.T) {
+	root := newRoot(t, "root")
+	v := newVerifier(t, trusting(root), mtls.DNS("client.example.com"))
+	for name, made := range map[string][]*authority{
+		"a key of 32768 bits":                withHugeKey(t, 4096),
+		"ten authorities that vouch for all": withCrowd(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone, together := time.Hour, time.Hour
+			for range 5 {
+				begun := time.Now()
+				require.Equal(t, "chain", verdict(v, made[0]))
+				alone = min(alone, time.Since(begun))
+				begun = time.Now()
+				require.Equal(t, "chain", verdict(v, made...))
+				together = min(together, time.Since(begun))
+			}
+			require.Less(t, together, 100*alone, "what came with the leaf costs as much as a verification")
+		})
+	}
+}
+
+// withHugeKey makes a leaf as if it was signed by an RSA key of that many bytes, and the authority of that key.
+func withHugeKey(t *testing.T, size int) []*authority {
+	t.Helper()
+	random := make([]byte, size)
+	_, err := rand.Read(random)
+	require.NoError(t, err)
+	random[0], random[size-1] = 0x80, 1
+	evil := newRoot(t, "evil")
+	der, err := x509.CreateCertificate(rand.Reader, caTemplate("huge"), evil.Certificate,
+		&rsa.PublicKey{N: new(big.Int).SetBytes(random), E: 65537}, evil.key)
+	require.NoError(t, err)
+	huge, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	leaf := issue(t, caTemplate("huge"), nil, key).issue(t, func(c *x509.Certificate) { c.AuthorityKeyId = nil })
+	var parts struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	_, err = asn1.Unmarshal(leaf.Raw, &parts)
+	require.NoError(t, err)
+	random[0] = 0
+	parts.Signature = asn1.BitString{Bytes: random, BitLength: 8 * size}
+	der, err = asn1.Marshal(parts)
+	require.NoError(t, err)
+	leaf.Certificate, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return []*authority{leaf, {Certificate: huge}}
+}
+
+// withCrowd makes a leaf and ten authorities of one name and key, each of which has issued all the others.
+func withCrowd(t *testing.T) (chain []*authority) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	require.NoError(t, err)
+	for i := range 10 {
+		template := caTemplate("crowd")
+		template.DNSNames = []string{strconv.Itoa(i) + ".example.com"} // or crypto/x509 takes them for one
+		chain = append(chain, issue(t, template, nil, key))
+	}
+	return append([]*authority{chain[0].issue(t)}, chain...)
 }
 
 func TestTimeIsAskedOnEveryRequest(t *testing.T) {

@@ -18,6 +18,8 @@ const acceptMTLS = "mtls"
 var (
 	errNoPeer   = errors.New("must be a URI such as spiffe://example.com/ns/prod/*, or a DNS name")
 	errNoPrefix = errors.New("must be a range of addresses such as 10.0.0.0/8, without bits set outside of it")
+	errAnyone   = errors.New("is everybody")
+	errIPv6Form = errors.New("is an IPv4 range in IPv6 form: write it as IPv4")
 )
 
 func (c *config) checkTLS(m *mistakes) {
@@ -87,6 +89,19 @@ func (s *mtlsConfig) checkFiles(m *mistakes) {
 			m.addAll(fmt.Sprintf("mtls.crl_files[%d]", n), reasonOf(err))
 		}
 	}
+	s.checkLists(m)
+}
+
+// checkLists finds lists that are not the authorities'. That takes files and names that are good by themselves.
+func (s *mtlsConfig) checkLists(m *mistakes) {
+	trust, err := s.files().Read()
+	allow := s.allow()
+	if err != nil || allow == nil || mistakeIn(allow) != nil {
+		return
+	}
+	if _, err := mtls.New(mtls.Config{Trust: trust, Allow: allow}, nil); err != nil {
+		m.addAll("mtls.crl_files", err)
+	}
 }
 
 // files are what the gateway trusts. Authorities of a trust domain alone may vouch for nothing but its SPIFFE IDs.
@@ -129,7 +144,7 @@ func (f *forwardedConfig) check(m *mistakes) {
 		m.missing("mtls.forwarded.trusted_proxies", "required: whoever may say who the client is")
 	}
 	for n, text := range f.trustedProxies {
-		if _, err := prefixOf(text); err != nil && text != "" {
+		if err := proxyMistake(text); err != nil && text != "" {
 			m.addf(fmt.Sprintf("mtls.forwarded.trusted_proxies[%d]", n), "%q %s", text, err)
 		}
 	}
@@ -145,6 +160,21 @@ func (s *mtlsConfig) headers() []string {
 		return nil // and reported where it belongs
 	}
 	return f.Headers()
+}
+
+// proxyMistake says why a range is not one of proxies.
+func proxyMistake(text string) error {
+	p, err := prefixOf(text)
+	switch {
+	case err != nil:
+		return err
+	case p.Bits() == 0:
+		return errAnyone
+	case p.Addr().Is4In6():
+		return errIPv6Form
+	default:
+		return nil
+	}
 }
 
 func prefixOf(text string) (netip.Prefix, error) {

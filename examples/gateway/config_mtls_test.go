@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +74,14 @@ func TestMistakesOfCertificates(t *testing.T) {
 			"a range with bits outside of it", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["127.0.0.1/8"]}`,
 			`mtls.forwarded.trusted_proxies[0]: "127.0.0.1/8" must be a range of addresses such as 10.0.0.0/8, without bits set outside of it`,
 		},
+		{
+			"a range that is everybody", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["0.0.0.0/0"]}`,
+			`mtls.forwarded.trusted_proxies[0]: "0.0.0.0/0" is everybody`,
+		},
+		{
+			"an IPv4 range in IPv6 form", trust, trust + `, "forwarded": {"format": "pem", "trusted_proxies": ["::ffff:10.0.0.0/104"]}`,
+			`mtls.forwarded.trusted_proxies[0]: "::ffff:10.0.0.0/104" is an IPv4 range in IPv6 form: write it as IPv4`,
+		},
 		{"certificates without the section", `"mtls": {` + trust + `},`, ``, "routes[0].accept: mtls: the section mtls is missing, so that nobody would be admitted"},
 		{"scopes of a certificate", accept, accept + `, "all": ["a"]`, "routes[0].all: a certificate has no scopes, claims or issuer, and this route takes nothing else"},
 		{"peers beside tokens", `"accept": ["mtls"]`, `"accept": ["mtls", "jwt"]`, `routes[0].peers: is about certificates: it needs "accept": ["mtls"]`},
@@ -102,4 +112,13 @@ func TestMistakesOfNamesAndFilesAreFoundWhereTheyAre(t *testing.T) {
 			require.NotContains(t, err.Error(), errBuild.Error())
 		})
 	}
+}
+
+func TestAListThatTheAuthorityDidNotSignIsAMistake(t *testing.T) {
+	own, dir := newAuthority(t), t.TempDir()
+	forger := &authority{tb: t, own: tls.Certificate{Leaf: own.own.Leaf, PrivateKey: newAuthority(t).own.PrivateKey}}
+	text := edit(t, workloadConfig, `"spiffe_trust_domain"`, `"crl_files": ["`+write(t, filepath.Join(dir, "crl.pem"), forger.revoke(1))+`"], "spiffe_trust_domain"`)
+	_, err := parseConfig([]byte(withFiles(edit(t, text, "CA-FILE", write(t, filepath.Join(dir, "ca.pem"), pemOf(own.own))))))
+	require.ErrorContains(t, err, "mtls.crl_files: ")
+	require.NotContains(t, err.Error(), errBuild.Error())
 }
