@@ -87,7 +87,7 @@ func (r exactRule) name(n *names) (string, Kind, bool) {
 		return "", "", false
 	}
 	found := slices.ContainsFunc(r.get(n), func(have string) bool {
-		return have == r.want || r.fold && lowerASCII(have) == r.want
+		return len(have) == len(r.want) && (have == r.want || r.fold && lowerASCII(have) == r.want) // a leaf may have many names
 	})
 	if !found {
 		return "", "", false

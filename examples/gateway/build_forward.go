@@ -14,6 +14,10 @@ var defaultHeaders = headersConfig{
 	scopes: "X-Identity-Scopes", kind: "X-Identity-Kind",
 }
 
+// certificateHeaders are where proxies forward certificates, beside those that forward removes by itself. The backend gets none of them,
+// whoever has sent it.
+var certificateHeaders = []string{"X-SSL-Client-Cert", "X-Forwarded-Tls-Client-Cert"}
+
 // forwarding takes the members of identity_headers one by one, so that a mistake is found at the one that makes it.
 //
 // The default names are removed from requests also where they are not set: a backend that trusts them must not be open to
@@ -46,7 +50,7 @@ func (c *config) forwarding(m *mistakes) forward.Config {
 			}
 		}
 	}
-	f.Remove = append(unusedDefaults(&f), c.mtls.headers()...)
+	f.Remove = slices.Compact(slices.Sorted(slices.Values(slices.Concat(unusedDefaults(&f), certificateHeaders, c.mtls.headers()))))
 	return f
 }
 

@@ -129,11 +129,12 @@ func TestThePeersNameReachesTheBackend(t *testing.T) {
 	requests := make(chan *http.Request, 1)
 	s := newSecureWorld(t, captured(requests))
 	require.Equal(t, http.StatusOK, s.ask(s.as(s.ca.client(workload)), "/internal/a", "",
+		"X-SSL-Client-Cert", "forged", "X_Forwarded_Tls_Client_Cert", "forged",
 		"X-Identity-Subject", "admin", "X_Identity_Kind", "jwt", "Client-Cert", ":AAAA:", "X-Forwarded-Client-Cert", "Hash=0"))
 	r := <-requests
 	require.Equal(t, []string{workload}, r.Header.Values("X-Identity-Subject"))
 	require.Equal(t, []string{"mtls"}, r.Header.Values("X-Identity-Kind"))
-	for _, gone := range []string{"X_identity_kind", "Client-Cert", "X-Forwarded-Client-Cert", "X-Identity-Issuer", "X-Identity-Scopes"} {
+	for _, gone := range []string{"X_identity_kind", "X-Ssl-Client-Cert", "X_forwarded_tls_client_cert", "Client-Cert", "X-Forwarded-Client-Cert", "X-Identity-Issuer", "X-Identity-Scopes"} {
 		require.Empty(t, r.Header.Values(gone), gone)
 	}
 	require.Equal(t, "https", r.Header.Get("X-Forwarded-Proto"))
