@@ -49,6 +49,9 @@ func (i *issuerConfig) leewayOrDefault() time.Duration {
 
 // newCache logs each fetch that fails, and the first good one after it; log may be nil.
 func (i *issuerConfig) newCache(log *slog.Logger) (*jwks.Cache, error) {
+	if i.kept != nil {
+		return i.kept, nil
+	}
 	opts := i.keyOptions(newMistakes())
 	if log != nil {
 		opts.OnRefresh = keyLog(log.With("issuer", i.issuer))

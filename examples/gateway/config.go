@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/perimeter-go/perimeter/jwks"
 )
 
 // config is the configuration file as data. Empty members mean the defaults that the README lists; what is required, and
@@ -37,6 +39,7 @@ type issuerConfig struct {
 	scopesAllowed            []string
 	jwksURL                  string
 	keys                     keysConfig
+	kept                     *jwks.Cache // of the configuration before this one; nil: it has none of its own yet
 	insecureAllowHTTP        bool
 	introspection            *introspectionConfig // nil: the section is off
 }
