@@ -12,8 +12,16 @@ import (
 // adminHandler serves readiness and the state of keys, introspection and Redis. Both read what is in memory: asking often costs the issuers nothing.
 func adminHandler(s *server) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready() {
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, r *http.Request) {
+		ready, known := s.ready(), true
+		if r.URL.Query().Has("issuer") {
+			ready, known = s.issuerReady(r.URL.Query().Get("issuer"))
+		}
+		if !known {
+			http.Error(w, "no such issuer", http.StatusNotFound)
+			return
+		}
+		if !ready {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 			return
 		}
@@ -25,16 +33,21 @@ func adminHandler(s *server) http.Handler {
 		encoder.SetIndent("", "  ")
 		_ = encoder.Encode(s.report()) // as above
 	})
-	if m := s.gateway.metrics; m != nil {
-		mux.Handle("GET /metrics", m.handler)
-	}
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		m := s.now().metrics
+		if m == nil {
+			http.NotFound(w, r)
+			return
+		}
+		m.handler.ServeHTTP(w, r)
+	})
 	return mux
 }
 
 // ready reports whether the gateway can verify every issuer's tokens and takes new requests. Introspection and Redis have no say:
 // to take the gateway out of service would not mend them.
 func (s *server) ready() bool {
-	for _, i := range s.gateway.issuers {
+	for _, i := range s.now().issuers {
 		if !i.keys.Status().Usable {
 			return false
 		}
@@ -42,9 +55,20 @@ func (s *server) ready() bool {
 	return !s.draining.Load()
 }
 
+// issuerReady reports whether the tokens of one issuer can be verified, and whether there is such an issuer.
+func (s *server) issuerReady(issuer string) (ready, known bool) {
+	for _, i := range s.now().issuers {
+		if i.issuer == issuer {
+			return i.keys.Status().Usable && !s.draining.Load(), true
+		}
+	}
+	return false, false
+}
+
 type report struct {
 	Ready    bool           `json:"ready"`
 	Draining bool           `json:"draining"`
+	Reload   *reloadReport  `json:"reload,omitempty"` // the last one
 	Issuers  []issuerReport `json:"issuers"`
 	Clients  *trustReport   `json:"mtls,omitempty"`
 	Revoked  []sourceReport `json:"revocation,omitempty"`
@@ -84,6 +108,7 @@ type listReport struct {
 
 type issuerReport struct {
 	Issuer        string               `json:"issuer"`
+	Ready         bool                 `json:"ready"`
 	Keys          keyReport            `json:"keys"`
 	Introspection *introspectionReport `json:"introspection,omitempty"`
 }
@@ -119,23 +144,22 @@ type keyReport struct {
 }
 
 func (s *server) report() report {
-	r := report{Ready: s.ready(), Draining: s.draining.Load()}
-	for _, i := range s.gateway.issuers {
+	r := report{Ready: s.ready(), Draining: s.draining.Load(), Reload: s.last.Load()}
+	for _, i := range s.now().issuers {
 		one := issuerReport{Issuer: i.issuer, Keys: keysOf(i.keys.Status())}
+		one.Ready = one.Keys.Usable && !r.Draining
 		if i.teller != nil {
 			one.Introspection = &introspectionReport{healthReport: healthOf(&i.teller.health), Events: i.teller.counted()}
 		}
 		r.Issuers = append(r.Issuers, one)
 	}
-	if revoked := s.gateway.revoked; revoked != nil {
-		for _, source := range revoked.list.Status() {
-			r.Revoked = append(r.Revoked, sourceReport{source.Entries, source.LastSuccess, textOfError(source.LastError), source.Stale})
-		}
+	if revoked := s.now().revoked; revoked != nil {
+		r.Revoked = revoked.report()
 	}
-	if clients := s.gateway.clients; clients != nil {
+	if clients := s.now().clients; clients != nil {
 		r.Clients = trustOf(clients.verifier.Status())
 	}
-	if shared := s.gateway.shared; shared != nil {
+	if shared := s.now().shared; shared != nil {
 		state := healthOf(&shared.health)
 		r.Redis = &state
 	}

@@ -21,6 +21,7 @@ type gateway struct {
 	issuers []trusted
 	shared  *sharedStore      // nil: nothing is shared
 	clients *clientAuth       // nil: certificates of clients mean nothing
+	limiter *limit.Limiter    // nil: nobody is limited
 	revoked *revoked          // nil: nobody is cut off
 	trail   *trail            // nil: no decision is written down
 	metrics *metrics          // nil: nothing is counted
@@ -48,7 +49,7 @@ func (g *gateway) close() error {
 	if g.shared != nil {
 		errs = append(errs, g.shared.client.Close())
 	}
-	return errors.Join(append(errs, g.trail.close(), g.metrics.close())...)
+	return errors.Join(append(errs, g.trail.close())...)
 }
 
 func (g *gateway) assemble(c *config, log *slog.Logger) error {
@@ -66,8 +67,10 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 		}
 	}
 	if c.metrics != nil {
-		if g.metrics, err = newMetrics(c.metrics); err != nil {
-			return fmt.Errorf("metrics: %w", err)
+		if g.metrics = c.kept.metrics; g.metrics == nil {
+			if g.metrics, err = newMetrics(c.metrics); err != nil {
+				return fmt.Errorf("metrics: %w", err)
+			}
 		}
 	}
 	if c.mtls != nil {
@@ -130,18 +133,18 @@ func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, er
 	}
 	opts := &middleware.Options{Realm: c.realm, Observer: g.observer()}
 	if c.failedAuthLimit != nil {
-		limiter, err := limit.New(c.limits(newMistakes()))
-		if err != nil {
+		var err error
+		if g.limiter, err = g.newLimiter(c); err != nil {
 			return nil, fmt.Errorf("failed_auth_limit: %w", err)
 		}
-		opts.Limiter = limiter
+		opts.Limiter = g.limiter
 	}
 	if c.revocation != nil {
 		var err error
 		if g.revoked, err = g.revocations(c, log); err != nil {
 			return nil, fmt.Errorf("revocation: %w", err)
 		}
-		opts.Revocations = g.revoked.list
+		opts.Revocations = g.revoked
 	}
 	if g.clients != nil && g.clients.forwarded != nil {
 		opts.Forwarded = g.clients.forwarded

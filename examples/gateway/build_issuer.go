@@ -52,6 +52,9 @@ func (i *issuerConfig) leewayOrDefault() time.Duration {
 
 // newCache tells of each fetch; told may be nil.
 func (i *issuerConfig) newCache(told func(jwks.Refresh)) (*jwks.Cache, error) {
+	if i.kept != nil {
+		return i.kept, nil
+	}
 	opts := i.keyOptions(newMistakes())
 	opts.OnRefresh = told
 	if i.jwksURL != "" {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 
@@ -20,20 +19,19 @@ import (
 // metrics are counted by OpenTelemetry and served in the form of Prometheus. A nil *metrics counts nothing.
 type metrics struct {
 	telemetry *otel.Telemetry
-	provider  *sdk.MeterProvider
-	watched   []metric.Registration
+	watched   map[string]metric.Registration // by issuer; of no use to those who serve
 	handler   http.Handler
 }
 
-// newMetrics has a registry of its own, so that a gateway that replaces another counts for itself.
+// newMetrics has a registry of its own, which is asked when it is read: it runs nothing and needs no end.
 func newMetrics(c *metricsConfig) (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	reader, err := exporter.New(exporter.WithRegisterer(registry))
 	if err != nil {
 		return nil, err
 	}
-	m := &metrics{provider: sdk.NewMeterProvider(sdk.WithReader(reader)), handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}
-	m.telemetry, err = otel.New(m.provider, &otel.Options{ByRule: c.byRoute, NoSpans: true})
+	m := &metrics{watched: map[string]metric.Registration{}, handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}
+	m.telemetry, err = otel.New(sdk.NewMeterProvider(sdk.WithReader(reader)), &otel.Options{ByRule: c.byRoute, NoSpans: true})
 	return m, err
 }
 
@@ -50,12 +48,18 @@ func (m *metrics) refreshes(issuer string, log *slog.Logger) func(jwks.Refresh) 
 	}
 }
 
+// watch reports the state of an issuer's keys, in place of those it had before.
 func (m *metrics) watch(issuer string, keys *jwks.Cache) error {
 	if m == nil {
 		return nil
 	}
+	if before := m.watched[issuer]; before != nil {
+		if err := before.Unregister(); err != nil {
+			return err
+		}
+	}
 	r, err := m.telemetry.WatchKeys(issuer, keys.Status)
-	m.watched = append(m.watched, r)
+	m.watched[issuer] = r
 	return err
 }
 
@@ -65,17 +69,6 @@ func (m *metrics) events(issuer string) func(string) {
 		return func(string) {}
 	}
 	return m.telemetry.OnIntrospection(issuer)
-}
-
-func (m *metrics) close() error {
-	if m == nil {
-		return nil
-	}
-	var errs []error
-	for _, r := range m.watched {
-		errs = append(errs, r.Unregister())
-	}
-	return errors.Join(append(errs, m.provider.Shutdown(context.Background()))...)
 }
 
 // observers are told one after the other.

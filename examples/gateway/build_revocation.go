@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/perimeter-go/perimeter/contrib/redisrevocation"
+	"github.com/perimeter-go/perimeter/middleware"
 	"github.com/perimeter-go/perimeter/middleware/revocation"
 	"github.com/perimeter-go/perimeter/middleware/revocation/secevent"
 	"github.com/perimeter-go/perimeter/token"
@@ -19,7 +21,8 @@ const maxEventAge = time.Hour
 
 // A revoked knows who is cut off.
 type revoked struct {
-	list     *revocation.List
+	list     *revocation.List       // by what is read
+	pushed   *revocation.List       // by what issuers and other gateways send; it outlives a reload
 	shared   *redisrevocation.Store // nil: nothing is shared
 	receiver http.Handler           // nil: no issuer sends events
 }
@@ -48,8 +51,16 @@ func (g *gateway) revocations(c *config, log *slog.Logger) (*revoked, error) {
 		policy.Sources, names = append(policy.Sources, r.shared), append(names, "redis")
 	}
 	policy.OnRead = readLog(log, names)
-	if r.list, err = revocation.New(policy); err != nil || s.events == nil {
-		return r, err
+	if r.list, err = revocation.New(policy); err != nil {
+		return nil, err
+	}
+	if r.pushed = c.kept.pushed; r.pushed == nil {
+		if r.pushed, err = revocation.New(revocation.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	if s.events == nil {
+		return r, nil
 	}
 	r.receiver, err = g.receiver(s.events, r)
 	return r, err
@@ -88,9 +99,50 @@ func (g *gateway) receiver(e *eventsConfig, r *revoked) (http.Handler, error) {
 	return secevent.New(secevent.Config{Verifier: verifier, Issuers: []string{e.issuer}, Record: r.record, Authorization: authorization})
 }
 
+// Revoked asks both lists.
+func (r *revoked) Revoked(ctx context.Context, id middleware.Identity) (bool, error) {
+	if cut, err := r.pushed.Revoked(ctx, id); cut || err != nil {
+		return cut, err
+	}
+	return r.list.Revoked(ctx, id)
+}
+
+// report tells of each source, and last of what was sent.
+func (r *revoked) report() []sourceReport {
+	read := r.list.Status()
+	all := append(read[:len(read)-1], r.pushed.Status()...) // nothing is added to what is read
+	reports := make([]sourceReport, 0, len(all))
+	for _, s := range all {
+		reports = append(reports, sourceReport{s.Entries, s.LastSuccess, textOfError(s.LastError), s.Stale})
+	}
+	return reports
+}
+
+// warm reads each source once, or gives up with ctx, so that nobody is undecided when the list begins to count.
+func (r *revoked) warm(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	reading.Go(func() { _ = r.list.Run(ctx) }) // ends with ctx
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		status := r.list.Status()
+		if !slices.ContainsFunc(status[:len(status)-1], func(s revocation.Status) bool { return s.LastSuccess.IsZero() }) {
+			stop()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // record cuts off here at once, and then everywhere. If that fails the issuer sends the event again.
 func (r *revoked) record(ctx context.Context, entries []revocation.Entry) error {
-	if err := r.list.Add(entries...); err != nil {
+	if err := r.pushed.Add(entries...); err != nil {
 		return err
 	}
 	if r.shared == nil {
@@ -112,7 +164,7 @@ func (r *revoked) run(ctx context.Context) {
 // follow begins again when Redis has closed the subscription.
 func (r *revoked) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := r.shared.Follow(ctx, r.list); errors.Is(err, context.Canceled) {
+		if err := r.shared.Follow(ctx, r.pushed); errors.Is(err, context.Canceled) {
 			return
 		}
 		select {

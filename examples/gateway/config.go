@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/perimeter-go/perimeter/jwks"
 )
 
 // config is the configuration file as data. Empty members mean the defaults that the README lists; what is required, and
@@ -24,6 +26,7 @@ type config struct {
 	metrics             *metricsConfig    // nil: the section is off
 	redis               *redisConfig      // nil: the section is off
 	identityHeaders     *headersConfig    // nil: the section is off
+	kept                keepsakes         // of the gateway before
 	forwardAuthorization,
 	streamPastExpiry bool
 }
@@ -41,6 +44,7 @@ type issuerConfig struct {
 	scopesAllowed            []string
 	jwksURL                  string
 	keys                     keysConfig
+	kept                     *jwks.Cache // of the configuration before this one; nil: it has none of its own yet
 	insecureAllowHTTP        bool
 	introspection            *introspectionConfig // nil: the section is off
 }

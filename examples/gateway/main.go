@@ -72,16 +72,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stdout, "the configuration is good")
 		return exitServed
 	}
-	return status(log, serveConfig(ctx, c, log))
+	return status(log, serveConfig(ctx, *file, c, log))
 }
 
-func serveConfig(ctx context.Context, c *config, log *slog.Logger) error {
+func serveConfig(ctx context.Context, file string, c *config, log *slog.Logger) error {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGHUP)
+	defer signal.Stop(asked)
 	g, err := build(c, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = g.close() }() // nothing is lost with it
 	s := &server{gateway: g, log: log, drainFor: drainTimeout, restFor: restTimeout}
+	s.file, s.config, s.asked = file, c, asked
 	return s.serve(ctx, c.listen, c.adminListen)
 }
 

@@ -22,7 +22,9 @@ const (
 
 // A server is the gateway while it runs: two listeners and the key caches' tickers.
 type server struct {
-	gateway  *gateway
+	reloading
+
+	gateway  *gateway // the first one; see now
 	log      *slog.Logger
 	drainFor time.Duration
 	restFor  time.Duration // for the rest of a request that is not forwarded
@@ -44,23 +46,18 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 	base, closeAll := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeAll()
 
+	reloads, stopReloads := context.WithCancel(ctx)
+	defer stopReloads()
+
 	var running sync.WaitGroup
-	for _, i := range s.gateway.issuers {
-		running.Go(func() { _ = i.keys.Run(base) }) // ends with base
-	}
-	if shared := s.gateway.shared; shared != nil {
-		running.Go(func() { shared.greet(base) }) // ends soon
-	}
-	if revoked := s.gateway.revoked; revoked != nil {
-		running.Go(func() { revoked.run(base) }) // ends with base
-	}
-	if clients := s.gateway.clients; clients != nil {
-		running.Go(func() { clients.watch(base) }) // ends with base
+	s.swap(base, s.gateway)
+	if s.asked != nil {
+		running.Go(func() { s.reloadOn(reloads, base) }) // ends with reloads
 	}
 	failed := make(chan error, 2)
-	front := s.newServer(base, s.gateway.handler)
+	front := s.newServer(base, s)
 	back := s.newServer(base, adminHandler(s))
-	running.Go(func() { failed <- serveFront(front, ln, s.gateway.tls) })
+	running.Go(func() { failed <- serveFront(front, ln, s.currentTLS()) })
 	if admin != nil {
 		running.Go(func() { failed <- back.Serve(admin) })
 	}
@@ -71,9 +68,14 @@ func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error
 		err = nil
 	case err = <-failed:
 	}
+	stopReloads()
 	s.drain(front, closeAll)
 	_ = back.Close()
 	running.Wait()
+	s.running.Wait()
+	if g := s.now(); g != s.gateway {
+		_ = g.close() // nothing is lost with it
+	}
 	return err
 }
 
