@@ -142,7 +142,7 @@ func TestAReloadThatIsNotGoodChangesNothing(t *testing.T) {
 	}{
 		{"another address", members{"listen": "127.0.0.1:1"}, "listen: cannot change without a restart"},
 		{"another admin address", members{"admin_listen": "127.0.0.1:1"}, "admin_listen: cannot change without a restart"},
-		{"a mistake", members{"routes": nil}, "routes: required"},
+		{"a mistake", members{"upstream": 7}, "upstream: must be a string"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r.write(1, tc.edit)
