@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,7 +54,10 @@ func newReloadable(t *testing.T) *reloadable {
 	found := awaitLine(t, r.lines, regexp.MustCompile(`msg=listening (address=\S+ admin=\S+)`))
 	_, err = fmt.Sscanf(found, "address=%s admin=%s", &r.address, &r.admin)
 	require.NoError(t, err)
-	awaitLine(t, r.lines, regexp.MustCompile(`msg="(keys fetched)"`))
+	require.Eventually(t, func() bool {
+		status, _, err := r.get("http://"+r.admin+"/-/ready", "")
+		return err == nil && status == http.StatusOK
+	}, 10*time.Second, 5*time.Millisecond)
 	return r
 }
 
