@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -68,9 +69,7 @@ func (r *reloadable) write(backend int, edit members) {
 		"issuers": []any{members{"issuer": r.issuer.URL(), "audiences": []string{audience}, "insecure_allow_http": true}},
 		"routes":  []any{members{"pattern": "/", "all": []string{"orders:read"}}},
 	}
-	for name, value := range edit {
-		text[name] = value
-	}
+	maps.Copy(text, edit)
 	data, err := json.Marshal(text)
 	require.NoError(r.t, err)
 	require.NoError(r.t, os.WriteFile(r.file, data, 0o600))
