@@ -122,9 +122,13 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 }
 
 func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, error) {
+	remembered, err := token.NewCache(rememberedTokens, rememberedBytes)
+	if err != nil {
+		return nil, err
+	}
 	verifiers := make([]*token.Verifier, 0, len(c.issuers))
 	for n := range c.issuers {
-		i, err := c.issuers[n].trust(g.shared, g.metrics, log)
+		i, err := c.issuers[n].trust(remembered, g.shared, g.metrics, log)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.issuers[n].path, err)
 		}

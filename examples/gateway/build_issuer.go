@@ -18,6 +18,12 @@ import (
 // defaultLeeway is what an issuer without a leeway gets (token.Policy).
 const defaultLeeway = 30 * time.Second
 
+// What is remembered of verified tokens, for all issuers together (token.Cache).
+const (
+	rememberedTokens = 100_000
+	rememberedBytes  = 64 << 20
+)
+
 // A trusted issuer is one whose tokens are accepted, with its keys.
 type trusted struct {
 	issuer   string
@@ -27,7 +33,7 @@ type trusted struct {
 }
 
 // trust makes the verifier of one issuer, and its introspector. It asks for nothing yet.
-func (i *issuerConfig) trust(shared *sharedStore, counts *metrics, log *slog.Logger) (trusted, error) {
+func (i *issuerConfig) trust(remembered *token.Cache, shared *sharedStore, counts *metrics, log *slog.Logger) (trusted, error) {
 	policy := i.policy(newMistakes())
 	keys, err := i.newCache(counts.refreshes(i.issuer, log))
 	if err == nil {
@@ -37,7 +43,7 @@ func (i *issuerConfig) trust(shared *sharedStore, counts *metrics, log *slog.Log
 		return trusted{}, err
 	}
 	t := trusted{issuer: i.issuer, keys: keys}
-	if t.verifier, err = token.NewVerifier(keys, policy, nil); err == nil && i.introspection != nil {
+	if t.verifier, err = token.NewVerifier(keys, policy, &token.Options{Cache: remembered}); err == nil && i.introspection != nil {
 		t.teller, err = i.introspector(keys, shared, counts.events(i.issuer), log)
 	}
 	return t, err

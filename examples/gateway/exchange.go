@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"mime"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -88,11 +88,13 @@ func (x *exchange) end() {
 	}
 }
 
+const eventStream = "text/event-stream"
+
 // isStream reports an answer that may go on for as long as both sides like.
 func isStream(res *http.Response) bool {
 	if res.StatusCode == http.StatusSwitchingProtocols || res.ContentLength < 0 {
 		return true
 	}
-	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	return kind == "text/event-stream"
+	kind := strings.TrimSpace(res.Header.Get("Content-Type"))
+	return len(kind) >= len(eventStream) && strings.EqualFold(kind[:len(eventStream)], eventStream)
 }
