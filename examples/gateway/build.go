@@ -60,26 +60,8 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 		}
 		g.shared = shared
 	}
-	var err error
-	if c.audit != nil {
-		if g.trail, err = c.audit.open(log); err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
-	}
-	if c.metrics != nil {
-		if g.metrics = c.kept.metrics; g.metrics == nil {
-			if g.metrics, err = newMetrics(c.metrics); err != nil {
-				return fmt.Errorf("metrics: %w", err)
-			}
-		}
-	}
-	if c.mtls != nil {
-		if g.clients, err = c.mtls.open(log); err != nil {
-			return fmt.Errorf("mtls: %w", err)
-		}
-	}
-	if g.tls, err = g.serverTLS(c, log); err != nil {
-		return fmt.Errorf("tls: %w", err)
+	if err := g.openParts(c, log); err != nil {
+		return err
 	}
 	guard, err := g.buildGuard(c, log)
 	if err != nil {
@@ -92,19 +74,9 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 	if err := g.buildProxies(c, identity, log); err != nil {
 		return err
 	}
-	rules := make([]middleware.Rule, 0, len(c.routes)+1)
-	for i := range c.routes {
-		rule, err := g.rule(c, &c.routes[i])
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.routes[i].path, err)
-		}
-		rules = append(rules, rule)
-	}
-	if c.externalURL != "" {
-		rules = append(rules, middleware.Rule{Pattern: metadataPattern, Public: true})
-	}
-	if receiver := g.revoked.receives(); receiver != nil {
-		rules = append(rules, middleware.Rule{Pattern: eventsPattern(c), Public: true})
+	rules, err := g.rules(c)
+	if err != nil {
+		return err
 	}
 	routes, err := middleware.NewRoutes(rules...)
 	if err != nil {
@@ -119,6 +91,48 @@ func (g *gateway) assemble(c *config, log *slog.Logger) error {
 	inner = g.revoked.withEvents(c, inner)
 	g.handler = guard.Routes(routes)(inner)
 	return nil
+}
+
+// openParts opens what reads or writes files, and what counts.
+func (g *gateway) openParts(c *config, log *slog.Logger) (err error) {
+	if c.audit != nil {
+		if g.trail, err = c.audit.open(log); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if g.metrics = c.kept.metrics; c.metrics != nil && g.metrics == nil {
+		if g.metrics, err = newMetrics(c.metrics); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
+	if c.mtls != nil {
+		if g.clients, err = c.mtls.open(log); err != nil {
+			return fmt.Errorf("mtls: %w", err)
+		}
+	}
+	if g.tls, err = g.serverTLS(c, log); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	return nil
+}
+
+// rules are the routes, and what the gateway itself serves.
+func (g *gateway) rules(c *config) ([]middleware.Rule, error) {
+	rules := make([]middleware.Rule, 0, len(c.routes)+2)
+	for i := range c.routes {
+		rule, err := g.rule(c, &c.routes[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.routes[i].path, err)
+		}
+		rules = append(rules, rule)
+	}
+	if c.externalURL != "" {
+		rules = append(rules, middleware.Rule{Pattern: metadataPattern, Public: true})
+	}
+	if receiver := g.revoked.receives(); receiver != nil {
+		rules = append(rules, middleware.Rule{Pattern: eventsPattern(c), Public: true})
+	}
+	return rules, nil
 }
 
 func (g *gateway) buildGuard(c *config, log *slog.Logger) (*middleware.Guard, error) {

@@ -110,7 +110,7 @@ func (r *revoked) Revoked(ctx context.Context, id middleware.Identity) (bool, er
 // report tells of each source, and last of what was sent.
 func (r *revoked) report() []sourceReport {
 	read := r.list.Status()
-	all := append(read[:len(read)-1], r.pushed.Status()...) // nothing is added to what is read
+	all := slices.Concat(read[:len(read)-1], r.pushed.Status()) // nothing is added to what is read
 	reports := make([]sourceReport, 0, len(all))
 	for _, s := range all {
 		reports = append(reports, sourceReport{s.Entries, s.LastSuccess, textOfError(s.LastError), s.Stale})

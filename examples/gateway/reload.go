@@ -242,6 +242,18 @@ func (i *issuerConfig) keySource() keySource {
 	return keySource{i.issuer, i.jwksURL, i.keys, i.insecureAllowHTTP}
 }
 
+// fetchKeys tries until there are keys or ctx ends. The cache logs what fails, and paces the attempts.
+func fetchKeys(ctx context.Context, keys *jwks.Cache) {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for ctx.Err() == nil && keys.Refresh(ctx) != nil {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // warm fetches the keys that are not there yet. It gives up after a while: an issuer that is down is no reason to stay with
 // an old configuration.
 func (g *gateway) warm(ctx context.Context) {
@@ -250,7 +262,7 @@ func (g *gateway) warm(ctx context.Context) {
 	var fetching sync.WaitGroup
 	for _, i := range g.issuers {
 		if !i.keys.Status().Usable {
-			fetching.Go(func() { _ = i.keys.Refresh(ctx) }) // logged by the cache
+			fetching.Go(func() { fetchKeys(ctx, i.keys) })
 		}
 	}
 	if g.revoked != nil {
@@ -262,7 +274,7 @@ func (g *gateway) warm(ctx context.Context) {
 // currentTLS is what a connection begins with: the certificate and the trust of the current gateway.
 func (s *server) currentTLS() *tls.Config {
 	first := s.gateway.tls
-	if first == nil || s.file == "" {
+	if first == nil {
 		return first
 	}
 	front := first.Clone()
