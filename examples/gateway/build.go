@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/perimeter-go/perimeter/contrib/quota"
 	"github.com/perimeter-go/perimeter/middleware"
 	"github.com/perimeter-go/perimeter/middleware/forward"
 	"github.com/perimeter-go/perimeter/middleware/limit"
@@ -19,10 +20,11 @@ import (
 // files that hold secrets, and performs no other I/O. Who has built one closes it.
 type gateway struct {
 	issuers []trusted
-	shared  *sharedStore      // nil: nothing is shared
-	clients *clientAuth       // nil: certificates of clients mean nothing
-	limiter *limit.Limiter    // nil: nobody is limited
-	revoked *revoked          // nil: nobody is cut off
+	shared  *sharedStore   // nil: nothing is shared
+	clients *clientAuth    // nil: certificates of clients mean nothing
+	limiter *limit.Limiter // nil: nobody is limited
+	revoked *revoked       // nil: nobody is cut off
+	quotas  map[string]*quota.Limiter
 	trail   *trail            // nil: no decision is written down
 	metrics *metrics          // nil: nothing is counted
 	tls     *tls.Config       // nil: plain HTTP
@@ -109,6 +111,9 @@ func (g *gateway) openParts(c *config, log *slog.Logger) (err error) {
 		if g.clients, err = c.mtls.open(log); err != nil {
 			return fmt.Errorf("mtls: %w", err)
 		}
+	}
+	if g.quotas, err = g.newQuotas(c); err != nil {
+		return fmt.Errorf("quotas: %w", err)
 	}
 	if g.tls, err = g.serverTLS(c, log); err != nil {
 		return fmt.Errorf("tls: %w", err)

@@ -72,15 +72,18 @@ func claimsHold(id middleware.Identity, wanted map[string]string) bool {
 	return true
 }
 
-// dispatcher hands what the guard let through to the upstream of the rule that matched.
+// dispatcher hands what the guard let through to the upstream of the rule that matched, as far as there is quota.
 func (g *gateway) dispatcher(c *config, routes *middleware.Routes) http.Handler {
-	byPattern := map[string]*proxy{}
-	var only *proxy
+	byPattern := map[string]http.Handler{}
+	var only http.Handler
 	for n := range c.routes {
 		only = g.proxies[c.upstreamOf(&c.routes[n])]
 		byPattern[c.routes[n].pattern] = only
+		if limiter := g.quotas[c.routes[n].quota]; limiter != nil {
+			byPattern[c.routes[n].pattern] = limiter.Handler(only)
+		}
 	}
-	if len(g.proxies) == 1 {
+	if len(g.proxies) == 1 && len(g.quotas) == 0 {
 		return only
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,7 +26,8 @@ type config struct {
 	metrics             *metricsConfig    // nil: the section is off
 	redis               *redisConfig      // nil: the section is off
 	identityHeaders     *headersConfig    // nil: the section is off
-	kept                keepsakes         // of the gateway before
+	quotas              []quotaConfig
+	kept                keepsakes // of the gateway before
 	forwardAuthorization,
 	streamPastExpiry bool
 }
@@ -98,6 +99,13 @@ type metricsConfig struct {
 	byRoute bool
 }
 
+type quotaConfig struct {
+	path, name      string
+	limit           int
+	window          time.Duration
+	by, claim, down string
+}
+
 type redisConfig struct {
 	url, keyFile string
 }
@@ -119,6 +127,7 @@ type routeConfig struct {
 	introspect bool // a JWT is verified, and then asked about
 	public     bool
 	upstream   string
+	quota      string // the name of one; empty: none
 }
 
 type headersConfig struct {

@@ -33,6 +33,7 @@ func (c *config) check(m *mistakes) {
 	c.checkLimit(m)
 	c.checkRevocation(m)
 	c.checkAudit(m)
+	c.checkQuotas(m)
 	if c.metrics != nil && c.adminListen == "" {
 		m.missing("admin_listen", "required with metrics: they are served there")
 	}

@@ -15,6 +15,7 @@ func decodeConfig(root *node, m *mistakes) *config {
 		upstream:             s.text("upstream"),
 		issuers:              decodeList(s, "issuers", decodeIssuer),
 		routes:               decodeList(s, "routes", decodeRoute),
+		quotas:               decodeList(s, "quotas", decodeQuota),
 		forwardAuthorization: s.flag("forward_authorization"),
 		streamPastExpiry:     s.flag("stream_past_expiry"),
 	}
@@ -126,6 +127,14 @@ func decodeEvents(s *section) *eventsConfig {
 	}
 }
 
+func decodeQuota(s *section) quotaConfig {
+	defer s.refuseUnknown()
+	return quotaConfig{
+		path: s.path, name: s.text("name"), limit: s.number("limit"), window: s.duration("window"),
+		by: orDefault(s.text("by"), bySubject), claim: s.text("claim"), down: orDefault(s.text("redis_down"), downClosed),
+	}
+}
+
 func decodeAudit(s *section) *auditConfig {
 	defer s.refuseUnknown()
 	return &auditConfig{
@@ -158,7 +167,7 @@ func decodeRoute(s *section) routeConfig {
 		all: s.texts("all"), any: s.texts("any"),
 		issuers: s.texts("issuers"), claims: s.table("claims"),
 		accept: s.texts("accept"), peers: s.texts("peers"), introspect: s.flag("introspect"),
-		public: s.flag("public"), upstream: s.text("upstream"),
+		public: s.flag("public"), upstream: s.text("upstream"), quota: s.text("quota"),
 	}
 }
 

@@ -138,8 +138,8 @@ func (c *config) checkRedis(m *mistakes) {
 	if c.redis == nil {
 		return
 	}
-	if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.introspection != nil }) && c.revocation == nil {
-		m.addf("redis", "no issuer has introspection, and revocation is off: there is nothing to share")
+	if !slices.ContainsFunc(c.issuers, func(i issuerConfig) bool { return i.introspection != nil }) && c.revocation == nil && len(c.quotas) == 0 {
+		m.addf("redis", "no issuer has introspection, revocation is off, and there are no quotas: there is nothing to share")
 	}
 	if c.redis.url == "" {
 		m.missing("redis.url", "required: such as rediss://user:password@redis.example.com:6379/0")

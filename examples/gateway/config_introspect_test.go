@@ -117,7 +117,7 @@ func TestMistakesOfIntrospection(t *testing.T) {
 
 		{"Redis without anything", `"listen"`, `"redis": {}, "listen"`, "redis.key_file: required: a file with at least 32 random bytes in base64, the same for all gateways\nredis.url: required: such as rediss://user:password@redis.example.com:6379/0"},
 		{"Redis with nothing to share", `"issuers": [
-    {"issuer": "https://id.example.com", "audiences": ["orders-api"], ` + askable + `},`, `"redis": {"url": "redis://redis", "key_file": "KEY-FILE"}, "issuers": [`, "redis: no issuer has introspection, and revocation is off: there is nothing to share"},
+    {"issuer": "https://id.example.com", "audiences": ["orders-api"], ` + askable + `},`, `"redis": {"url": "redis://redis", "key_file": "KEY-FILE"}, "issuers": [`, "redis: no issuer has introspection, revocation is off, and there are no quotas: there is nothing to share"},
 		{"an unknown member of redis", `"listen"`, `"redis": {"url": "redis://redis", "key_file": "KEY-FILE", "db": "1"}, "listen"`, "redis.db: unknown member"},
 		{"Redis by another scheme", `"listen"`, redis("unix:///redis.sock", "KEY-FILE"), "redis.url: must be a URL such as rediss://user:password@redis.example.com:6379/0"},
 		{"Redis without a host", `"listen"`, redis("redis://:6379", "KEY-FILE"), "redis.url: must be a URL such as rediss://user:password@redis.example.com:6379/0"},

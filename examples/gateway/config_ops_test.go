@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,3 +61,5 @@ func TestMistakesOfLimitsAndRevocation(t *testing.T) {
 		`"revocation": {"events": {"path": "/events", "issuer": "https://id.example.com", "audience": "a"}}, "listen"`, `GET /orders/v1/{id}`, `POST /events`)))
 	require.EqualError(t, err, "revocation.events.path: a route has its place, POST /events")
 }
+
+func lines(text string) []string { return strings.Split(text, "\n") }

@@ -17,6 +17,7 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/go-redis/redis_rate/v10 v10.0.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
@@ -28,6 +29,7 @@ require (
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
 	go.opentelemetry.io/otel/sdk v1.47.0 // indirect
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
@@ -35,6 +37,7 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/perimeter-go/perimeter/contrib/otel v0.0.0
+	github.com/perimeter-go/perimeter/contrib/quota v0.0.0
 	github.com/perimeter-go/perimeter/contrib/redisrevocation v0.0.0
 	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
@@ -48,3 +51,5 @@ replace github.com/perimeter-go/perimeter/contrib/redisstore => ../../contrib/re
 replace github.com/perimeter-go/perimeter/contrib/redisrevocation => ../../contrib/redisrevocation
 
 replace github.com/perimeter-go/perimeter/contrib/otel => ../../contrib/otel
+
+replace github.com/perimeter-go/perimeter/contrib/quota => ../../contrib/quota

@@ -2,7 +2,9 @@ package main
 
 import (
 	"reflect"
+	"slices"
 
+	"github.com/perimeter-go/perimeter/contrib/quota"
 	"github.com/perimeter-go/perimeter/middleware/limit"
 	"github.com/perimeter-go/perimeter/middleware/revocation"
 )
@@ -13,6 +15,7 @@ type keepsakes struct {
 	limiter *limit.Limiter
 	pushed  *revocation.List
 	metrics *metrics
+	quotas  map[string]*quota.Limiter // that are counted in process
 }
 
 // keepsakes keeps what means the same under the next configuration.
@@ -20,6 +23,12 @@ func (g *gateway) keepsakes(c, next *config) keepsakes {
 	var k keepsakes
 	if reflect.DeepEqual(c.failedAuthLimit, next.failedAuthLimit) && reflect.DeepEqual(c.mtls.headers(), next.mtls.headers()) {
 		k.limiter = g.limiter
+	}
+	k.quotas = map[string]*quota.Limiter{}
+	for _, q := range next.quotas {
+		if c.redis == nil && next.redis == nil && slices.ContainsFunc(c.quotas, q.same) {
+			k.quotas[q.name] = g.quotas[q.name]
+		}
 	}
 	if g.revoked != nil {
 		k.pushed = g.revoked.pushed

@@ -35,7 +35,11 @@ func TestAReloadForgetsNothing(t *testing.T) {
 	write(t, lists, nil)
 	sections := func(route string) members {
 		return members{
-			"routes":            []any{members{"pattern": route, "all": []string{"orders:read"}}},
+			"routes": []any{
+				members{"pattern": route, "all": []string{"orders:read"}},
+				members{"pattern": "/counted/", "quota": "few"},
+			},
+			"quotas":            []any{members{"name": "few", "limit": 1, "window": "1h"}},
 			"failed_auth_limit": members{"per_minute": 1, "burst": 2}, "metrics": members{},
 			"revocation": members{
 				"files": []string{lists}, "every": "1s", "max_stale": "1m",
@@ -48,6 +52,12 @@ func TestAReloadForgetsNothing(t *testing.T) {
 	alice, bob := r.issuer.AccessToken(audience, members{"sub": "alice"}), r.issuer.AccessToken(audience, members{"sub": "bob"})
 	require.Equal(t, http.StatusOK, r.status(alice), "what a list says is read before it counts")
 	require.Equal(t, http.StatusOK, r.status(bob))
+	counted := func() int {
+		status, _, err := r.get("http://"+r.address+"/counted/a", bob)
+		require.NoError(t, err)
+		return status
+	}
+	require.Equal(t, http.StatusOK, counted())
 	w := &world{t: t, issuer: r.issuer}
 	require.Equal(t, http.StatusAccepted, r.post("/events", w.event("alice")))
 	require.Equal(t, http.StatusUnauthorized, r.status(alice))
@@ -59,6 +69,7 @@ func TestAReloadForgetsNothing(t *testing.T) {
 	r.hup(`msg=(reloaded)`)
 	require.Equal(t, http.StatusUnauthorized, r.status(alice), "still cut off")
 	require.Equal(t, http.StatusOK, r.status(bob), "good before")
+	require.Equal(t, http.StatusTooManyRequests, counted(), "still used up")
 	require.Equal(t, http.StatusTooManyRequests, r.status(r.issuer.AccessToken(audience, members{"sub": "carol"})), "still limited")
 	_, text, err := r.get("http://"+r.admin+"/metrics", "")
 	require.NoError(t, err)
