@@ -2,7 +2,6 @@ package introspect
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/strictjson"
@@ -49,7 +48,7 @@ func (r *Result) size() int {
 		return 0
 	}
 	const text, proof = 16, 32 // what a string and a Proof take, beside their bytes
-	n := len(r.payload) + len(r.stated) + len(r.subject) + len(r.clientID)
+	n := len(r.payload) + r.shared + len(r.stated) + len(r.subject) + len(r.clientID)
 	n += text*cap(r.audiences) + text*r.scopes.Len() + proof*cap(r.confirmations)
 	for _, a := range r.audiences {
 		n += len(a)
@@ -119,9 +118,7 @@ func (r *reader) texts(value []byte) (list []string, array bool) {
 	}
 	list, ok := strictjson.Strings(value)
 	r.wrong = r.wrong || !ok
-	for i := range list {
-		list[i] = strings.Clone(list[i]) // of its own, or one of them would keep the text of all
-	}
+	r.result.shared += len(value)
 	return list, true
 }
 
@@ -148,13 +145,14 @@ func (r *reader) moment(value []byte) time.Time {
 // confirm reads cnf. A member that this package does not know is kept without a value, so that no proof can equal it.
 func (r *reader) confirm(value []byte) {
 	err := strictjson.Object(value, func(method string, value []byte) error {
-		p := Proof{Method: strings.Clone(method)} // as in texts
+		p := Proof{Method: method}
 		if knownMethod(method) {
 			p.Thumbprint = r.text(value)
 		}
 		r.result.confirmations = append(r.result.confirmations, p)
 		return nil
 	})
+	r.result.shared += len(value)
 	r.wrong = r.wrong || err != nil
 }
 

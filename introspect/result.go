@@ -28,6 +28,7 @@ type Result struct {
 	bound         bool
 	confirmations []Proof
 	payload       []byte
+	shared        int // bytes of the texts that elements of lists are parts of
 }
 
 var nothing Result
