@@ -76,6 +76,34 @@ func TestAReloadForgetsNothing(t *testing.T) {
 	require.Regexp(t, `perimeter_decisions_total\{[^}]*perimeter_outcome="allowed"[^}]*\} [3-9]`, text, "before and after")
 }
 
+func TestWhatMetricsSayOfKeysAfterAReload(t *testing.T) {
+	r := newReloadable(t)
+	metrics := func() string {
+		_, text, err := r.get("http://"+r.admin+"/metrics", "")
+		require.NoError(t, err)
+		return text
+	}
+	own := members{"issuer": r.issuer.URL(), "audiences": []string{audience}, "insecure_allow_http": true}
+	gone := members{"issuer": "https://gone.test", "audiences": []string{audience}, "jwks_url": r.issuer.URL() + "/gone", "insecure_allow_http": true}
+	for _, tc := range []struct {
+		name    string
+		edit    members
+		has     string
+		hasNone string
+	}{
+		{"two issuers", members{"metrics": members{}, "issuers": []any{own, gone}}, `perimeter_keys_usable\{[^}]*gone.test`, `nothing`},
+		{"one of them is gone", members{"metrics": members{}}, `perimeter_keys_usable\{`, `perimeter_keys_usable\{[^}]*gone.test`},
+		{"other metrics count fetches too", members{"metrics": members{"by_route": true}}, `perimeter_keys_refreshes_total\{`, `nothing`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r.write(0, tc.edit)
+			r.hup(`msg=(reloaded)`)
+			require.Regexp(t, tc.has, metrics())
+			require.NotRegexp(t, tc.hasNone, metrics())
+		})
+	}
+}
+
 func TestWhatIsReloadedOverTLS(t *testing.T) {
 	r := newReloadable(t)
 	ca, dir := newAuthority(t), t.TempDir()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -105,6 +106,9 @@ func (s *server) swap(base context.Context, g *gateway) {
 	next.users.Store(1)
 	g.run(ctx, &s.running)
 	s.runKeys(base, g)
+	if err := g.metrics.watch(g.issuers); err != nil {
+		s.log.Error("metrics of keys are not complete", "error", err.Error())
+	}
 	if old := s.current.Swap(next); old != nil {
 		old.end()
 		s.running.Go(func() { s.retire(base, old) })
@@ -223,7 +227,7 @@ func (s *server) keepKeys(next *config) {
 	for n := range s.config.issuers {
 		old[s.config.issuers[n].keySource()] = s.now().issuers[n].keys
 	}
-	if (s.config.metrics == nil) != (next.metrics == nil) {
+	if !reflect.DeepEqual(s.config.metrics, next.metrics) {
 		return // a cache tells those who count its fetches from its beginning
 	}
 	for n := range next.issuers {
