@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +103,26 @@ func TestWhatMetricsSayOfKeysAfterAReload(t *testing.T) {
 			require.NotRegexp(t, tc.hasNone, metrics())
 		})
 	}
+}
+
+func TestAReloadDoesNotForgetAListThatCannotBeRead(t *testing.T) {
+	r := newReloadable(t)
+	name := filepath.Join(t.TempDir(), "revoked.jsonl")
+	line, err := json.Marshal(members{"iss": r.issuer.URL(), "sub": "alice"})
+	require.NoError(t, err)
+	write(t, name, append(line, '\n'))
+	section := members{"revocation": members{"files": []string{name}, "every": "1s", "max_stale": "1m", "insecure_open": true}}
+	r.write(0, section)
+	r.hup(`msg=(reloaded)`)
+	alice := r.issuer.AccessToken(audience, members{"sub": "alice"})
+	require.Equal(t, http.StatusUnauthorized, r.status(alice))
+	require.NoError(t, os.Remove(name))
+	r.write(1, section)
+	r.hup(`msg="?(not reloaded|reloaded)`)
+	require.Equal(t, http.StatusUnauthorized, r.status(alice), "whom the list had cut off stays cut off")
+	write(t, name, nil)
+	r.hup(`msg=(reloaded)`)
+	require.Equal(t, http.StatusOK, r.status(alice), "a list that can be read counts")
 }
 
 func TestWhatIsReloadedOverTLS(t *testing.T) {

@@ -198,6 +198,9 @@ func (s *server) tryReload(ctx, base context.Context) error {
 	if ctx.Err() != nil {
 		return errors.Join(errors.New("the gateway ends"), g.close())
 	}
+	if err := g.revoked.unread(); err != nil {
+		return errors.Join(err, g.close())
+	}
 	s.swap(base, g)
 	s.config = c
 	return nil
