@@ -166,15 +166,16 @@ func (s *server) reloadOn(ctx, base context.Context) {
 // reload serves what the file says now, or what it said before if that is not good.
 func (s *server) reload(ctx, base context.Context) {
 	report := &reloadReport{At: time.Now()}
-	if err := s.tryReload(ctx, base); err != nil {
-		report.Error = err.Error()
-		for line := range strings.Lines(err.Error()) {
-			s.log.Error("not reloaded, the last configuration stays", "error", strings.TrimSpace(line))
-		}
-	} else {
+	err := s.tryReload(ctx, base)
+	report.Error = textOfError(err)
+	s.last.Store(report) // before the log says so
+	if err == nil {
 		s.log.Info("reloaded")
+		return
 	}
-	s.last.Store(report)
+	for line := range strings.Lines(err.Error()) {
+		s.log.Error("not reloaded, the last configuration stays", "error", strings.TrimSpace(line))
+	}
 }
 
 func (s *server) tryReload(ctx, base context.Context) error {
