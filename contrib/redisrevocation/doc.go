@@ -16,5 +16,5 @@
 //
 // # Least rights
 //
-//	ACL SETUSER gateway on >password ~production:{perimeter:revocation}* &production:{perimeter:revocation} +mget +set +incr +zadd +zrangebyscore +zremrangebyscore +publish +subscribe +multi +exec
+//	ACL SETUSER gateway on >password ~production:{perimeter:revocation}* &production:{perimeter:revocation} +mget +set +incr +zadd +zrevrangebyscore +zremrangebyscore +publish +subscribe +multi +exec
 package redisrevocation

@@ -121,7 +121,8 @@ func (s *Store) all(ctx context.Context) ([]revocation.Entry, error) {
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	var entries []revocation.Entry
 	for {
-		lines, err := s.client.ZRangeByScore(ctx, s.key, &redis.ZRangeBy{Min: now, Max: "+inf", Offset: int64(len(entries)), Count: page}).Result()
+		// From the last that will be over: what is forgotten meanwhile is at the other end, and moves none of the pages.
+		lines, err := s.client.ZRevRangeByScore(ctx, s.key, &redis.ZRangeBy{Min: now, Max: "+inf", Offset: int64(len(entries)), Count: page}).Result()
 		if err != nil {
 			return nil, err
 		}

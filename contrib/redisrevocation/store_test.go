@@ -3,6 +3,7 @@ package redisrevocation_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,59 @@ func TestMoreThanAPageIsRead(t *testing.T) {
 		seen[e.Subject] = true
 	}
 	require.Len(t, seen, n)
+}
+
+// A forgetful client sees what is over removed after the first command whose name begins so.
+type forgetful struct {
+	prefix string
+	forget func()
+}
+
+func (f *forgetful) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (f *forgetful) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (f *forgetful) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if strings.HasPrefix(cmd.Name(), f.prefix) && f.forget != nil {
+			f.forget()
+			f.forget = nil
+		}
+		return err
+	}
+}
+
+func TestWhatIsForgottenBetweenPagesHidesNobodyElse(t *testing.T) {
+	s := startRedis(t)
+	const n, over = 12_000, 10
+	var saved []revocation.Entry
+	for i := range n {
+		e := entry(fmt.Sprint(i))
+		e.Until = time.Now().Add(time.Hour)
+		if i < over {
+			e.Until = time.Now().Add(time.Minute)
+		}
+		saved = append(saved, e)
+	}
+	require.NoError(t, newStore(t, s).Save(t.Context(), saved))
+	client, other := s.raw(t), s.raw(t)
+	client.AddHook(&forgetful{prefix: "zr", forget: func() {
+		require.EqualValues(t, over, other.ZRemRangeByRank(t.Context(), "test:{perimeter:revocation}", 0, over-1).Val())
+	}})
+	store, err := redisrevocation.New(client, "test:")
+	require.NoError(t, err)
+	got, _, err := store.Read(t.Context())
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for _, e := range got {
+		seen[e.Subject] = true
+	}
+	for i := over; i < n; i++ {
+		require.True(t, seen[fmt.Sprint(i)], i)
+	}
 }
 
 func TestARedisThatHasLostEverythingIsNoListWithoutEntries(t *testing.T) {
@@ -194,7 +248,7 @@ func TestWhatNobodyMadeFails(t *testing.T) {
 func TestTheLeastRightsAreEnough(t *testing.T) {
 	s := startRedis(t)
 	require.NoError(t, s.raw(t).Do(t.Context(), "ACL", "SETUSER", "gateway", "on", ">password", "~production:{perimeter:revocation}*",
-		"&production:{perimeter:revocation}", "+mget", "+set", "+incr", "+zadd", "+zrangebyscore", "+zremrangebyscore", "+publish", "+subscribe", "+multi", "+exec").Err())
+		"&production:{perimeter:revocation}", "+mget", "+set", "+incr", "+zadd", "+zrevrangebyscore", "+zremrangebyscore", "+publish", "+subscribe", "+multi", "+exec").Err())
 	c := closed(t, redis.NewClient(&redis.Options{Addr: s.addr, Username: "gateway", Password: "password", MaxRetries: -1}))
 	store, err := redisrevocation.New(c, "production:")
 	require.NoError(t, err)

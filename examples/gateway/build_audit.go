@@ -41,7 +41,7 @@ func (c *config) checkAudit(m *mistakes) {
 	}
 }
 
-// readKey reads what hashes of tokens are keyed with, or makes a key of this process.
+// readKey reads what hashes of tokens are keyed with, or makes a key that no other gateway has, not even the next after a reload.
 func (s *auditConfig) readKey() ([]byte, error) {
 	if s.keyFile == "" {
 		key := make([]byte, leastKey)

@@ -36,9 +36,6 @@ type trusted struct {
 func (i *issuerConfig) trust(remembered *token.Cache, shared *sharedStore, counts *metrics, log *slog.Logger) (trusted, error) {
 	policy := i.policy(newMistakes())
 	keys, err := i.newCache(counts.refreshes(i.issuer, log))
-	if err == nil {
-		err = counts.watch(i.issuer, keys)
-	}
 	if err != nil {
 		return trusted{}, err
 	}

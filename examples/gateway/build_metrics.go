@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -19,7 +20,7 @@ import (
 // metrics are counted by OpenTelemetry and served in the form of Prometheus. A nil *metrics counts nothing.
 type metrics struct {
 	telemetry *otel.Telemetry
-	watched   map[string]metric.Registration // by issuer; of no use to those who serve
+	watched   []metric.Registration // of no use to those who serve
 	handler   http.Handler
 }
 
@@ -30,7 +31,7 @@ func newMetrics(c *metricsConfig) (*metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &metrics{watched: map[string]metric.Registration{}, handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}
+	m := &metrics{handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}
 	m.telemetry, err = otel.New(sdk.NewMeterProvider(sdk.WithReader(reader)), &otel.Options{ByRule: c.byRoute, NoSpans: true})
 	return m, err
 }
@@ -48,19 +49,25 @@ func (m *metrics) refreshes(issuer string, log *slog.Logger) func(jwks.Refresh) 
 	}
 }
 
-// watch reports the state of an issuer's keys, in place of those it had before.
-func (m *metrics) watch(issuer string, keys *jwks.Cache) error {
+// watch reports the state of these issuers' keys, in place of those that were watched before.
+func (m *metrics) watch(issuers []trusted) error {
 	if m == nil {
 		return nil
 	}
-	if before := m.watched[issuer]; before != nil {
-		if err := before.Unregister(); err != nil {
-			return err
-		}
+	var errs []error
+	for _, before := range m.watched {
+		errs = append(errs, before.Unregister())
 	}
-	r, err := m.telemetry.WatchKeys(issuer, keys.Status)
-	m.watched[issuer] = r
-	return err
+	m.watched = nil
+	for _, i := range issuers {
+		r, err := m.telemetry.WatchKeys(i.issuer, i.keys.Status)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		m.watched = append(m.watched, r)
+	}
+	return errors.Join(errs...)
 }
 
 // events counts what happens to an issuer's introspection.

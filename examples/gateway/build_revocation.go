@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -19,9 +21,12 @@ import (
 // maxEventAge is how old an event may be that an issuer sends.
 const maxEventAge = time.Hour
 
+var errNoAnswer = errors.New("no answer in time")
+
 // A revoked knows who is cut off.
 type revoked struct {
 	list     *revocation.List       // by what is read
+	names    []string               // of its sources
 	pushed   *revocation.List       // by what issuers and other gateways send; it outlives a reload
 	shared   *redisrevocation.Store // nil: nothing is shared
 	receiver http.Handler           // nil: no issuer sends events
@@ -50,7 +55,7 @@ func (g *gateway) revocations(c *config, log *slog.Logger) (*revoked, error) {
 		}
 		policy.Sources, names = append(policy.Sources, r.shared), append(names, "redis")
 	}
-	policy.OnRead = readLog(log, names)
+	policy.OnRead, r.names = readLog(log, names), names
 	if r.list, err = revocation.New(policy); err != nil {
 		return nil, err
 	}
@@ -118,6 +123,21 @@ func (r *revoked) report() []sourceReport {
 	return reports
 }
 
+// unread reports sources that were not read yet. To go by the list would forget what they have said before.
+func (r *revoked) unread() error {
+	if r == nil {
+		return nil
+	}
+	var errs []error
+	read := r.list.Status()
+	for _, s := range read[:len(read)-1] { // the last is what was added
+		if s.LastSuccess.IsZero() {
+			errs = append(errs, fmt.Errorf("revocation: %s: %w", r.names[s.Source-1], cmp.Or(s.LastError, errNoAnswer)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // warm reads each source once, or gives up with ctx, so that nobody is undecided when the list begins to count.
 func (r *revoked) warm(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
@@ -129,7 +149,7 @@ func (r *revoked) warm(ctx context.Context) {
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		status := r.list.Status()
-		if !slices.ContainsFunc(status[:len(status)-1], func(s revocation.Status) bool { return s.LastSuccess.IsZero() }) {
+		if !slices.ContainsFunc(status[:len(status)-1], func(s revocation.Status) bool { return s.LastSuccess.IsZero() && s.LastError == nil }) {
 			stop()
 			return
 		}

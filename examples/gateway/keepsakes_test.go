@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,6 +75,54 @@ func TestAReloadForgetsNothing(t *testing.T) {
 	_, text, err := r.get("http://"+r.admin+"/metrics", "")
 	require.NoError(t, err)
 	require.Regexp(t, `perimeter_decisions_total\{[^}]*perimeter_outcome="allowed"[^}]*\} [3-9]`, text, "before and after")
+}
+
+func TestWhatMetricsSayOfKeysAfterAReload(t *testing.T) {
+	r := newReloadable(t)
+	metrics := func() string {
+		_, text, err := r.get("http://"+r.admin+"/metrics", "")
+		require.NoError(t, err)
+		return text
+	}
+	own := members{"issuer": r.issuer.URL(), "audiences": []string{audience}, "insecure_allow_http": true}
+	gone := members{"issuer": "https://gone.test", "audiences": []string{audience}, "jwks_url": r.issuer.URL() + "/gone", "insecure_allow_http": true}
+	for _, tc := range []struct {
+		name    string
+		edit    members
+		has     string
+		hasNone string
+	}{
+		{"two issuers", members{"metrics": members{}, "issuers": []any{own, gone}}, `perimeter_keys_usable\{[^}]*gone.test`, `nothing`},
+		{"one of them is gone", members{"metrics": members{}}, `perimeter_keys_usable\{`, `perimeter_keys_usable\{[^}]*gone.test`},
+		{"other metrics count fetches too", members{"metrics": members{"by_route": true}}, `perimeter_keys_refreshes_total\{`, `nothing`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r.write(0, tc.edit)
+			r.hup(`msg=(reloaded)`)
+			require.Regexp(t, tc.has, metrics())
+			require.NotRegexp(t, tc.hasNone, metrics())
+		})
+	}
+}
+
+func TestAReloadDoesNotForgetAListThatCannotBeRead(t *testing.T) {
+	r := newReloadable(t)
+	name := filepath.Join(t.TempDir(), "revoked.jsonl")
+	line, err := json.Marshal(members{"iss": r.issuer.URL(), "sub": "alice"})
+	require.NoError(t, err)
+	write(t, name, append(line, '\n'))
+	section := members{"revocation": members{"files": []string{name}, "every": "1s", "max_stale": "1m", "insecure_open": true}}
+	r.write(0, section)
+	r.hup(`msg=(reloaded)`)
+	alice := r.issuer.AccessToken(audience, members{"sub": "alice"})
+	require.Equal(t, http.StatusUnauthorized, r.status(alice))
+	require.NoError(t, os.Remove(name))
+	r.write(1, section)
+	r.hup(`msg="?(not reloaded|reloaded)`)
+	require.Equal(t, http.StatusUnauthorized, r.status(alice), "whom the list had cut off stays cut off")
+	write(t, name, nil)
+	r.hup(`msg=(reloaded)`)
+	require.Equal(t, http.StatusOK, r.status(alice), "a list that can be read counts")
 }
 
 func TestWhatIsReloadedOverTLS(t *testing.T) {

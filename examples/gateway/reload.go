@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -105,6 +106,9 @@ func (s *server) swap(base context.Context, g *gateway) {
 	next.users.Store(1)
 	g.run(ctx, &s.running)
 	s.runKeys(base, g)
+	if err := g.metrics.watch(g.issuers); err != nil {
+		s.log.Error("metrics of keys are not complete", "error", err.Error())
+	}
 	if old := s.current.Swap(next); old != nil {
 		old.end()
 		s.running.Go(func() { s.retire(base, old) })
@@ -162,15 +166,16 @@ func (s *server) reloadOn(ctx, base context.Context) {
 // reload serves what the file says now, or what it said before if that is not good.
 func (s *server) reload(ctx, base context.Context) {
 	report := &reloadReport{At: time.Now()}
-	if err := s.tryReload(ctx, base); err != nil {
-		report.Error = err.Error()
-		for line := range strings.Lines(err.Error()) {
-			s.log.Error("not reloaded, the last configuration stays", "error", strings.TrimSpace(line))
-		}
-	} else {
+	err := s.tryReload(ctx, base)
+	report.Error = textOfError(err)
+	s.last.Store(report) // before the log says so
+	if err == nil {
 		s.log.Info("reloaded")
+		return
 	}
-	s.last.Store(report)
+	for line := range strings.Lines(err.Error()) {
+		s.log.Error("not reloaded, the last configuration stays", "error", strings.TrimSpace(line))
+	}
 }
 
 func (s *server) tryReload(ctx, base context.Context) error {
@@ -193,6 +198,9 @@ func (s *server) tryReload(ctx, base context.Context) error {
 	g.warm(ctx)
 	if ctx.Err() != nil {
 		return errors.Join(errors.New("the gateway ends"), g.close())
+	}
+	if err := g.revoked.unread(); err != nil {
+		return errors.Join(err, g.close())
 	}
 	s.swap(base, g)
 	s.config = c
@@ -223,7 +231,7 @@ func (s *server) keepKeys(next *config) {
 	for n := range s.config.issuers {
 		old[s.config.issuers[n].keySource()] = s.now().issuers[n].keys
 	}
-	if (s.config.metrics == nil) != (next.metrics == nil) {
+	if !reflect.DeepEqual(s.config.metrics, next.metrics) {
 		return // a cache tells those who count its fetches from its beginning
 	}
 	for n := range next.issuers {
