@@ -73,6 +73,7 @@ type report struct {
 	Clients  *trustReport   `json:"mtls,omitempty"`
 	Revoked  []sourceReport `json:"revocation,omitempty"`
 	Redis    *healthReport  `json:"redis,omitempty"`
+	Lost     *uint64        `json:"audit_lost,omitempty"` // records that could not be written
 }
 
 // sourceReport is what is known of a source of revocations; the last is what issuers and other gateways have sent.
@@ -158,6 +159,10 @@ func (s *server) report() report {
 	}
 	if clients := s.now().clients; clients != nil {
 		r.Clients = trustOf(clients.verifier.Status())
+	}
+	if trail := s.now().trail; trail != nil {
+		lost := trail.Lost()
+		r.Lost = &lost
 	}
 	if shared := s.now().shared; shared != nil {
 		state := healthOf(&shared.health)

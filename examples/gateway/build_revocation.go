@@ -67,7 +67,7 @@ func (g *gateway) revocations(c *config, log *slog.Logger) (*revoked, error) {
 	if s.events == nil {
 		return r, nil
 	}
-	r.receiver, err = g.receiver(s.events, r)
+	r.receiver, err = g.receiver(c, s.events, r)
 	return r, err
 }
 
@@ -88,9 +88,11 @@ func readLog(log *slog.Logger, names []string) func(revocation.Status) {
 }
 
 // receiver believes the issuer about its own tokens, under the keys that those are verified under.
-func (g *gateway) receiver(e *eventsConfig, r *revoked) (http.Handler, error) {
+func (g *gateway) receiver(c *config, e *eventsConfig, r *revoked) (http.Handler, error) {
+	n := slices.IndexFunc(c.issuers, func(i issuerConfig) bool { return i.issuer == e.issuer })
 	verifier, err := token.NewVerifier(g.trusted(e.issuer).keys, token.Policy{
 		Issuer: e.issuer, Audiences: []string{e.audience}, Type: "secevent+jwt", MaxAge: maxEventAge,
+		Algorithms: c.issuers[n].algorithms, Leeway: c.issuers[n].leeway,
 	}, nil)
 	if err != nil {
 		return nil, err
