@@ -87,13 +87,14 @@ func referenceHeader(data []byte) error {
 	alg, ok1 := referenceString(members["alg"])
 	kid, ok2 := referenceString(members["kid"])
 	typ, ok3 := referenceString(members["typ"])
+	_, ok4 := referenceString(members["nonce"])
 	typ = strings.TrimPrefix(strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r + 'a' - 'A'
 		}
 		return r
 	}, typ), "application/")
-	if !ok1 || !ok2 || !ok3 || alg != "EdDSA" && alg != "Ed25519" || len(kid) > 256 || len(data) > 4<<10 || values > 64 ||
+	if !ok1 || !ok2 || !ok3 || !ok4 || alg != "EdDSA" && alg != "Ed25519" || len(kid) > 256 || len(data) > 4<<10 || values > 64 ||
 		strings.Contains(typ, "+jwt") && typ != "at+jwt" {
 		return errReference
 	}

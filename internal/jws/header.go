@@ -50,6 +50,8 @@ func (h *Header) member(name, value string) error {
 		return readText(value, maxKeyID, &h.KeyID)
 	case "typ":
 		return readText(value, maxHeader, &h.Type)
+	case "nonce": // RFC 8555 section 6.5.2; nobody looks at it here
+		return readText(value, maxHeader, new(string))
 	case "jku":
 		if err := readText(value, maxHeader, &h.KeySetURL); err != nil {
 			return err

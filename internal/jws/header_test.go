@@ -80,6 +80,8 @@ func TestHeaderRules(t *testing.T) {
 
 		{"an address of keys that is null", `{"alg":"ES256","jku":null}`, jws.KindMalformed},
 		{"addresses of keys", `{"alg":"ES256","jku":["https://a.test"]}`, jws.KindMalformed},
+		{"a nonce that is text, as some issuers send it", `{"alg":"ES256","nonce":"x"}`, 0},
+		{"a nonce that is a number", `{"alg":"ES256","nonce":5}`, jws.KindMalformed},
 		{"a kid that is a number", `{"alg":"ES256","kid":1}`, jws.KindMalformed},
 		{"a kid that is null", `{"alg":"ES256","kid":null}`, jws.KindMalformed},
 		{"a kid that is an array", `{"alg":"ES256","kid":["k1"]}`, jws.KindMalformed},
