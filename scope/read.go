@@ -37,22 +37,23 @@ func FromList(tokens []string) (Set, error) {
 //
 // The Set shares memory with claim.
 func Granted(claim string) Set {
-	n := 0
-	for name := range strings.SplitSeq(claim, " ") {
-		if valid(name) {
-			n++
-		}
-	}
-	if n == 0 {
-		return Set{}
-	}
-	names := make([]string, 0, n)
+	names := make([]string, 0, elements(claim))
 	for name := range strings.SplitSeq(claim, " ") {
 		if valid(name) {
 			names = append(names, name)
 		}
 	}
 	return newSet(names)
+}
+
+// elements is how many elements of claim are not empty.
+func elements(claim string) (n int) {
+	for i := range len(claim) {
+		if claim[i] != ' ' && (i == 0 || claim[i-1] == ' ') {
+			n++
+		}
+	}
+	return n
 }
 
 // GrantedList is [Granted] for the array form, which Okta, Auth0 and Entra ID send in claims of their own. Each element is one scope token and

@@ -23,23 +23,22 @@ var errKeyChanged = errors.New("token: the key that verified it is not current")
 // recheck says what verifying a remembered token again would say. Its text has not changed, nor has the policy; what may have is
 // judged again: which keys are current, what time it is, and what the caller has seen proved.
 func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
-	keys, now, err := v.keysNow(ctx, c.keyID, c.algorithm)
+	keys, now, err := v.keysAfter(ctx, time.Now(), c.keyID, c.algorithm)
 	if err := v.policy.recheck(c, keys, err, now); err != nil {
 		return err
 	}
 	return c.checkProofs(have)
 }
 
-// keysNow is publicKeys, and a time that counts the wait for them.
-func (v *Verifier) keysNow(ctx context.Context, kid, alg string) (keys []crypto.PublicKey, now time.Time, err error) {
+// keysAfter is publicKeys at the time now, and the time then, which counts the wait for them.
+func (v *Verifier) keysAfter(ctx context.Context, now time.Time, kid, alg string) ([]crypto.PublicKey, time.Time, error) {
 	if v.keysAt != nil {
-		now = time.Now()
 		if keys, known := v.keysAt(now, kid, alg); known { // without a wait
-			keys, err = candidates(keys, kid)
+			keys, err := candidates(keys, kid)
 			return keys, now, err
 		}
 	}
-	keys, err = v.publicKeys(ctx, kid, alg)
+	keys, err := v.publicKeys(ctx, kid, alg)
 	return keys, time.Now(), err
 }
 

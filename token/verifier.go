@@ -150,10 +150,11 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, hav
 	if err != nil {
 		return nil, err
 	}
-	if err := v.policy.checkEarly(c, m, time.Now()); err != nil {
+	now := time.Now()
+	if err := v.policy.checkEarly(c, m, now); err != nil {
 		return nil, err
 	}
-	signer, err := v.checkSignature(ctx, msg)
+	signer, now, err := v.checkSignature(ctx, msg, now)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, hav
 	// From here on c is verified, although most of it may have been read before: the signature covers the token's own text, of which msg
 	// decoded the payload once, into a string, by an encoding with exactly one spelling. So nothing is read again, but everything is judged
 	// again, at a time that counts the wait for keys.
-	if err := v.policy.check(c, m, time.Now()); err != nil {
+	if err := v.policy.check(c, m, now); err != nil {
 		return nil, err
 	}
 	if err := c.checkProofs(have); err != nil {
@@ -203,26 +204,26 @@ func candidates(keys []crypto.PublicKey, kid string) ([]crypto.PublicKey, error)
 	return keys, nil
 }
 
-// checkSignature returns the key of the issuer that made the signature; without one, an error.
-func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message) (crypto.PublicKey, error) {
+// checkSignature returns the key of the issuer that made the signature, and a time that counts the wait for it; without one, an error.
+func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message, now time.Time) (crypto.PublicKey, time.Time, error) {
 	h := msg.Header()
-	keys, err := v.publicKeys(ctx, h.KeyID, h.Algorithm)
+	keys, now, err := v.keysAfter(ctx, now, h.KeyID, h.Algorithm)
 	if err != nil {
-		return nil, err
+		return nil, now, err
 	}
 	fitting := false
 	for _, key := range keys { // of which there is one, but for a rotation or a token that does not say which
 		err := msg.Verify(key)
 		if err == nil {
-			return key, nil
+			return key, now, nil
 		}
 		e, ok := errors.AsType[*jws.Error](err)
 		fitting = fitting || ok && e.Kind == jws.KindSignature
 	}
 	if !fitting {
-		return nil, refuse(ReasonUnknownKey, "kid")
+		return nil, now, refuse(ReasonUnknownKey, "kid")
 	}
-	return nil, refuse(ReasonSignature, "signature")
+	return nil, now, refuse(ReasonSignature, "signature")
 }
 
 // undecided is the error of a token whose keys could not be had.

@@ -97,3 +97,11 @@ func FuzzHeader(f *testing.F) {
 		agree(t, compact, m)
 	})
 }
+
+// FuzzSegment: base64url is decoded like encoding/base64 does it strictly, but for the line breaks that it would skip.
+func FuzzSegment(f *testing.F) {
+	for _, seed := range []string{"", "A", "AA", "AB", "AAA", "AAE", "AAAA", "-_-_", "AA==", "AA\n", "AAAAAAAA+", strings.Repeat("QUJD", 300), strings.Repeat("_", 1025)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, segment string) { requireDecoded(t, segment) })
+}

@@ -2,7 +2,6 @@ package jws
 
 import (
 	"crypto"
-	"encoding/base64"
 	"strings"
 )
 
@@ -20,7 +19,6 @@ type Message struct {
 	header      Header
 	payload     string
 
-	near          [2 << 10]byte // compact, if it is short enough, because bytes is what hashes and decoders take
 	signature     [maxSignature]byte
 	signatureSize int
 }
@@ -59,30 +57,13 @@ func (m *Message) split(compact string, maxBytes int) bool {
 	first := strings.IndexByte(compact, '.')
 	last := first + 1 + strings.IndexByte(compact[first+1:], '.') // a third one is no letter of base64
 	if last <= first ||
-		base64.RawURLEncoding.DecodedLen(first) > maxHeader || base64.RawURLEncoding.DecodedLen(len(compact)-last-1) > maxSignature {
+		decodedLen(first) > maxHeader || decodedLen(len(compact)-last-1) > maxSignature {
 		return false
 	}
 	m.compact, m.first, m.last = compact, first, last
-	copy(m.near[:], compact)
 	var err error
-	m.signatureSize, err = decode(m.signature[:], m.bytes(last+1, len(compact)))
+	m.signatureSize, err = decode(m.signature[:], compact[last+1:])
 	return err == nil && m.signatureSize > 0
-}
-
-// bytes is a part of the token, not to be written to.
-func (m *Message) bytes(start, end int) []byte {
-	if end <= len(m.near) {
-		return m.near[start:end]
-	}
-	return []byte(m.compact[start:end])
-}
-
-// text is what a part of the token encodes.
-func (m *Message) text(start, end int) (string, error) {
-	if end <= len(m.near) {
-		return text(m.near[start:end])
-	}
-	return longText(m.compact[start:end])
 }
 
 // HeaderSegment returns the header as it stands in the token.
@@ -90,7 +71,7 @@ func (m *Message) HeaderSegment() string { return m.compact[:m.first] }
 
 // ReadHeader reads the header.
 func (m *Message) ReadHeader() error {
-	data, err := m.text(0, m.first)
+	data, err := text(m.compact[:m.first])
 	if err != nil {
 		return err
 	}
@@ -105,7 +86,7 @@ func (m *Message) UseHeader(h Header) { m.header = h }
 func (m *Message) Header() Header { return m.header }
 
 // PayloadSize is the size of the payload, decoded, in bytes.
-func (m *Message) PayloadSize() int { return base64.RawURLEncoding.DecodedLen(m.last - m.first - 1) }
+func (m *Message) PayloadSize() int { return decodedLen(m.last - m.first - 1) }
 
 // ReadPayload decodes the payload and returns it. It is unverified until Verify has returned nil, and may be anything.
 func (m *Message) ReadPayload() (string, error) {
@@ -113,13 +94,13 @@ func (m *Message) ReadPayload() (string, error) {
 		return m.payload, nil
 	}
 	var err error
-	m.payload, err = m.text(m.first+1, m.last)
+	m.payload, err = text(m.compact[m.first+1 : m.last])
 	return m.payload, err
 }
 
 // PeekPayload decodes no more than the first size bytes of the payload. What it returns may end anywhere.
 func (m *Message) PeekPayload(size int) (string, error) {
-	return m.text(m.first+1, min(m.last, m.first+1+size/3*4))
+	return text(m.compact[m.first+1 : min(m.last, m.first+1+size/3*4)])
 }
 
 // Payload returns what ReadPayload returned.

@@ -264,3 +264,32 @@ func TestLongPayloads(t *testing.T) {
 		}
 	}
 }
+
+// requireDecoded holds that a payload segment is taken exactly if encoding/base64 takes it strictly and has no line break to skip, and that it
+// says the same.
+func requireDecoded(t *testing.T, segment string) {
+	t.Helper()
+	want, wrong := base64.RawURLEncoding.Strict().DecodeString(segment)
+	got, err := jws.Parse(b64([]byte(`{"alg":"ES256"}`))+"."+segment+"."+b64(make([]byte, 64)), 64<<10)
+	if wrong != nil || strings.ContainsAny(segment, "\r\n") {
+		requireKind(t, jws.KindMalformed, err)
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, string(want), got.Payload())
+}
+
+// Every byte at every place of segments that end in every way.
+func TestEverySegmentHasOneSpelling(t *testing.T) {
+	for size := range 25 {
+		for at := range size {
+			for b := range 256 {
+				for _, rest := range []string{"A", "_"} {
+					segment := []byte(strings.Repeat(rest, size))
+					segment[at] = byte(b)
+					requireDecoded(t, string(segment))
+				}
+			}
+		}
+	}
+}

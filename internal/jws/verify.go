@@ -27,9 +27,9 @@ func verify(alg string, keys []crypto.PublicKey, input, signature []byte) error 
 	if !ok {
 		return refuse(KindAlgorithm)
 	}
-	var digest []byte // apart from what it is of: crypto/* keeps it from the stack
+	var digest []byte
 	if a.scheme != edwards && len(keys) > 0 {
-		digest = hash(a.hash, input)
+		digest = a.digest(input)
 	}
 	kind := KindKey
 	for _, key := range keys {
@@ -88,7 +88,7 @@ func (a algorithm) verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) K
 	if len(signature) != 2*size { // R and S, each as long as the order (RFC 7518 section 3.4)
 		return KindSignature
 	}
-	der := appendDER(make([]byte, 0, maxDER), signature[:size], signature[size:])
+	der := appendDER(digest[len(digest):], signature[:size], signature[size:])
 	if ecdsa.VerifyASN1(key, digest, der) { // refuses R and S that are zero, or the order and above
 		return 0
 	}
@@ -110,17 +110,24 @@ func (a algorithm) verifyEd25519(key ed25519.PublicKey, input, signature []byte)
 	return verdict(ed25519.Verify(key, input, signature)) // refuses another length than 64, and an S of the order and above
 }
 
-func hash(by crypto.Hash, input []byte) []byte {
-	switch by {
+// digest returns the hash of the input, with room for a DER signature behind it: crypto/* keeps both from the stack, and so they are one
+// allocation.
+func (a algorithm) digest(input []byte) []byte {
+	room := 0
+	if a.scheme == ecdsaRaw {
+		room = maxDER
+	}
+	digest := make([]byte, 0, a.hash.Size()+room)
+	switch a.hash {
 	case crypto.SHA256:
 		sum := sha256.Sum256(input)
-		return sum[:]
+		return append(digest, sum[:]...)
 	case crypto.SHA384:
 		sum := sha512.Sum384(input)
-		return sum[:]
+		return append(digest, sum[:]...)
 	default:
 		sum := sha512.Sum512(input)
-		return sum[:]
+		return append(digest, sum[:]...)
 	}
 }
 
