@@ -13,16 +13,19 @@ import (
 var errExpired = errors.New("the identity behind this exchange has expired")
 
 // An exchange ends a proxied request when the identity behind it expires, whatever it is doing then: waiting for the
-// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection.
+// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection. It is the request's context.
 //
 // A stream (server-sent events, an answer of unknown length, an upgraded connection) ends at the expiry itself. Any other
 // exchange may finish within the issuer's leeway, that is, until the credential would be refused if it came again; so does
 // a stream that was admitted within the leeway.
 type exchange struct {
+	context.Context //nolint:containedctx // it is a context
+
 	expiry  time.Time
-	control *http.ResponseController
+	control http.ResponseController
 	cancel  context.CancelCauseFunc
-	timer   *time.Timer
+	watch   *watch
+	waiting waiting // for its end
 
 	mu    sync.Mutex
 	began bool // the answer is on its way: a status can no longer be sent
@@ -32,13 +35,20 @@ type exchange struct {
 
 type exchangeKey struct{}
 
+// Value finds the exchange itself, and everything else where it was.
+func (x *exchange) Value(key any) any {
+	if _, ok := key.(exchangeKey); ok {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
 // beginExchange returns r with a context that ends with the identity. The caller defers end.
-func beginExchange(w http.ResponseWriter, r *http.Request, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
-	x := &exchange{expiry: expiry, control: http.NewResponseController(w)}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	x.cancel = cancel
-	x.timer = time.AfterFunc(time.Until(expiry.Add(leeway)), x.expire)
-	return x, r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+func beginExchange(w http.ResponseWriter, r *http.Request, by *watch, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
+	x := &exchange{expiry: expiry, control: *http.NewResponseController(w), watch: by}
+	x.Context, x.cancel = context.WithCancelCause(r.Context())
+	by.add(x, expiry.Add(leeway))
+	return x, r.WithContext(x)
 }
 
 // answered is told of the head of the backend's answer before it goes to the client.
@@ -51,10 +61,11 @@ func answered(res *http.Response) {
 		return
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.began = true
-	if left := time.Until(x.expiry); left > 0 && isStream(res) && !x.cut {
-		x.timer.Reset(left)
+	cut := x.cut
+	x.mu.Unlock()
+	if isStream(res) && !cut && time.Until(x.expiry) > 0 {
+		x.watch.move(x, x.expiry)
 	}
 }
 
@@ -81,7 +92,7 @@ func (x *exchange) end() {
 	x.over = true
 	cut := x.cut && x.began
 	x.mu.Unlock()
-	x.timer.Stop()
+	x.watch.remove(x)
 	x.cancel(nil)
 	if cut {
 		panic(http.ErrAbortHandler)

@@ -24,7 +24,7 @@ func dropUpgrade(out *http.Request) {
 		return
 	}
 	for _, name := range [...]string{"Connection", "Upgrade", "Http2-Settings"} {
-		out.Header.Del(name)
+		delete(out.Header, name)
 	}
 }
 

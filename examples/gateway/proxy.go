@@ -35,6 +35,7 @@ type proxy struct {
 	pastExpiry bool
 	log        *slog.Logger
 	reverse    *httputil.ReverseProxy
+	watch      watch
 }
 
 // start makes the reverse proxy out of what the fields say.
@@ -42,7 +43,6 @@ func (p *proxy) start() {
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		Transport:      newTransport(),
-		FlushInterval:  -1, // every write of the backend reaches the client at once
 		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
 		BufferPool:     buffers{},
 		ModifyResponse: func(res *http.Response) error { answered(res); return nil },
@@ -75,12 +75,12 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id, known := middleware.IdentityFrom(r.Context())
 	if !known || p.pastExpiry || id.Expiry.IsZero() {
-		p.reverse.ServeHTTP(w, r)
+		p.reverse.ServeHTTP(&prompt{ResponseWriter: w}, r)
 		return
 	}
-	x, r := beginExchange(w, r, id.Expiry, p.leewayOf(id))
+	x, r := beginExchange(w, r, &p.watch, id.Expiry, p.leewayOf(id))
 	defer x.end()
-	p.reverse.ServeHTTP(w, r)
+	p.reverse.ServeHTTP(&prompt{ResponseWriter: w}, r)
 }
 
 // leewayOf is how long after its expiry the credential would still be taken if it came again. There is none once the issuer

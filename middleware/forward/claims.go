@@ -2,7 +2,6 @@ package forward
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 )
 
@@ -13,13 +12,13 @@ type claimHeader struct{ claim, header string }
 type decoder interface{ Decode(v any) error }
 
 // putClaims sets a header for each claim that can be written as one.
-func putClaims(h http.Header, claims []claimHeader, from decoder) {
+func (w *writer) putClaims(claims []claimHeader, from decoder) {
 	var all map[string]json.RawMessage
 	if from.Decode(&all) != nil {
 		return // not possible for verified claims; and without claims there is nothing to say
 	}
 	for _, c := range claims {
-		put(h, c.header, claimValue(all[c.claim]))
+		w.put(c.header, claimValue(all[c.claim]))
 	}
 }
 

@@ -62,26 +62,35 @@ func (h *Headers) write(ctx context.Context, out *http.Request) {
 }
 
 func (h *Headers) set(header http.Header, id middleware.Identity) {
-	put(header, h.subject, encode(id.Subject))
-	put(header, h.issuer, encode(id.Issuer))
-	put(header, h.clientID, encode(id.ClientID))
-	put(header, h.kind, kindOf(id))
+	w := writer{header, make([]string, 0, 5+len(h.claims))}
+	w.put(h.subject, encode(id.Subject))
+	w.put(h.issuer, encode(id.Issuer))
+	w.put(h.clientID, encode(id.ClientID))
+	w.put(h.kind, kindOf(id))
 	if h.scopes != "" {
-		put(header, h.scopes, encodeList(id.Scopes.Tokens()))
+		w.put(h.scopes, encodeScopes(id.Scopes))
 	}
 	switch {
 	case len(h.claims) == 0:
 	case id.Token != nil:
-		putClaims(header, h.claims, id.Token)
+		w.putClaims(h.claims, id.Token)
 	case id.Introspection != nil:
-		putClaims(header, h.claims, id.Introspection)
+		w.putClaims(h.claims, id.Introspection)
 	}
 }
 
+// A writer sets headers, all of whose values are in one piece of memory.
+type writer struct {
+	header http.Header
+	values []string
+}
+
 // put sets exactly one value, or none.
-func put(header http.Header, name, value string) {
+func (w *writer) put(name, value string) {
 	if name != "" && value != "" {
-		header[name] = []string{value}
+		n := len(w.values)
+		w.values = append(w.values, value)
+		w.header[name] = w.values[n : n+1 : n+1] // who appends to it gets a copy
 	}
 }
 

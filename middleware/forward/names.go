@@ -9,6 +9,7 @@ import (
 type names struct {
 	folded  map[string]struct{}
 	longest int
+	lengths uint64 // a bit for each length below 64
 }
 
 func newNames(list []string) names {
@@ -22,6 +23,7 @@ func newNames(list []string) names {
 func (n *names) add(name string) {
 	n.folded[fold(name)] = struct{}{}
 	n.longest = max(n.longest, len(name))
+	n.lengths |= 1 << len(name) // none for a longer one
 }
 
 // usual is the length up to which looking a name up needs no memory.
@@ -29,7 +31,7 @@ const usual = 64
 
 // has reports whether a name that folds like this one is in n.
 func (n names) has(name string) bool {
-	if len(name) > n.longest {
+	if len(name) > n.longest || len(name) < 64 && n.lengths&(1<<len(name)) == 0 {
 		return false
 	}
 	var buf [usual]byte

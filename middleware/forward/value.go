@@ -3,6 +3,8 @@ package forward
 import (
 	"iter"
 	"strings"
+
+	"github.com/perimeter-go/perimeter/scope"
 )
 
 // encode percent-encodes every byte outside printable ASCII, the blank and the percent sign (RFC 3986 section 2.1).
@@ -30,6 +32,14 @@ func encode(value string) string {
 }
 
 func mustEncode(c byte) bool { return c <= ' ' || c > '~' || c == '%' }
+
+// encodeScopes is encodeList of the tokens of a set. Nearly all are of letters that stand for themselves.
+func encodeScopes(set scope.Set) string {
+	if list := set.String(); strings.IndexByte(list, '%') < 0 { // the only byte of a scope token that must be encoded
+		return list
+	}
+	return encodeList(set.Tokens())
+}
 
 // encodeList encodes each element, which must not be empty, and joins them by one blank.
 func encodeList(elements iter.Seq[string]) string {

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// counting counts how often it is flushed.
+type counting struct {
+	deaf
+
+	flushed int
+}
+
+func (c *counting) FlushError() error { c.flushed++; return nil }
+
+func TestAllPartsOfAnAnswerButTheLastAreSentAtOnce(t *testing.T) {
+	for _, tc := range []struct {
+		name, length string
+		parts        []string
+		flushed      int
+	}{
+		{"in one part", "4", []string{"abcd"}, 0},
+		{"in three parts", "6", []string{"ab", "cd", "ef"}, 2},
+		{"cut off", "6", []string{"ab", "cd"}, 2},
+		{"of unknown length, which is ReverseProxy's to send", "", []string{"ab", "cd"}, 0},
+		{"of a length that is no number", "x", []string{"ab", "cd"}, 0},
+		{"without a body", "0", nil, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := &counting{deaf: deaf{http.Header{}}}
+			p := &prompt{ResponseWriter: c}
+			p.WriteHeader(http.StatusEarlyHints)
+			if tc.length != "" {
+				p.Header().Set("Content-Length", tc.length)
+			}
+			p.WriteHeader(http.StatusOK)
+			for _, part := range tc.parts {
+				n, err := p.Write([]byte(part))
+				require.NoError(t, err)
+				require.Equal(t, len(part), n)
+			}
+			require.Equal(t, tc.flushed, c.flushed)
+		})
+	}
+}
