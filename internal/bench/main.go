@@ -7,7 +7,7 @@
 // Read ratios, not times. Each cost is the minimum of the rounds, which are interleaved: every target runs for a millisecond in each
 // round, with GOMAXPROCS=1 and GOGC=400. So short, some slots are undisturbed even on a busy machine. They are also free of the
 // collection of garbage, so allocations stand beside.
-// Package peers has one short file for each library.
+// Package peers has one short file for each library. Command gateway, beside this one, measures the gateway as a process under wrk.
 package main
 
 import (

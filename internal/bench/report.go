@@ -2,42 +2,14 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
-	"time"
-	"unicode/utf8"
 
+	"github.com/perimeter-go/perimeter/internal/bench/markdown"
 	"github.com/perimeter-go/perimeter/internal/bench/peers"
 )
 
-// table is Markdown that can also be read as it is.
-type table [][]string
-
-func (t table) String() string {
-	width := make([]int, len(t[0]))
-	for _, row := range t {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	for i, row := range t {
-		writeRow(&b, row, width, " ")
-		if i == 0 {
-			writeRow(&b, make([]string, len(row)), width, "-")
-		}
-	}
-	return b.String()
-}
-
-func writeRow(b *strings.Builder, row []string, width []int, pad string) {
-	for i, cell := range row {
-		b.WriteString("|" + pad + cell + strings.Repeat(pad, width[i]-utf8.RuneCountInString(cell)) + pad)
-	}
-	b.WriteString("|\n")
-}
+type table = markdown.Table
 
 // section is a heading, what its tables mean, and the tables.
 func section(heading, meaning string, tables ...table) string {
@@ -58,8 +30,7 @@ func circumstances() string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %s/%s, %s, %d cores.\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH,
-		processor(), runtime.NumCPU())
+	b.WriteString(markdown.Machine())
 	b.WriteString("Peers:")
 	for _, p := range peers.All() {
 		if strings.HasPrefix(p.Name, "Perimeter") {
@@ -80,17 +51,6 @@ func circumstances() string {
 	}
 	b.WriteString("\n")
 	return b.String()
-}
-
-// processor is the name by which Linux calls it.
-func processor() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown processor"
 }
 
 func ratio(ns, floor float64) string { return fmt.Sprintf("%.2f", ns/floor) }
