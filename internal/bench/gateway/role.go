@@ -87,8 +87,7 @@ func bareProxy(upstream string) (http.Handler, error) {
 			WriteBufferSize:        copyBuffer,
 			ReadBufferSize:         copyBuffer,
 		},
-		FlushInterval: -1,
-		BufferPool:    buffers{},
+		BufferPool: buffers{},
 	}, err
 }
 
