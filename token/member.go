@@ -128,13 +128,21 @@ func (m *members) read(msg *jws.Message, r *reads) error {
 }
 
 func (m *members) peek(msg *jws.Message, r *reads) error {
-	start, err := msg.PeekPayload(worthReading)
+	start, err := startOf(msg)
 	if err != nil {
 		return refuseJWS(err)
 	}
 	_ = m.scan(start, worthMembers, r) // it cannot be a whole object
 	m.partly = true
 	return nil
+}
+
+// startOf is the start of the payload. If a Mux has decoded all of it, it is not decoded again.
+func startOf(msg *jws.Message) (string, error) {
+	if payload := msg.Payload(); payload != "" {
+		return payload[:worthReading/3*3], nil
+	}
+	return msg.PeekPayload(worthReading)
 }
 
 // readAll reads all of the payload of msg. It is an error if the payload is no object, or one that can be read in two ways.
@@ -144,20 +152,6 @@ func (m *members) readAll(msg *jws.Message, r *reads) error {
 		return refuseJWS(err)
 	}
 	return malformed(m.scan(payload, maxBytes, r))
-}
-
-// findIssuer finds the iss of a payload that was read partly. If there is none, it reads the rest as well.
-func (m *members) findIssuer(msg *jws.Message, r *reads) error {
-	payload, err := msg.ReadPayload()
-	if err != nil {
-		return refuseJWS(err)
-	}
-	value, found := strictjson.Find(payload, "iss")
-	if !found {
-		return m.readAll(msg, r)
-	}
-	*m.at(atIssuer) = value
-	return nil
 }
 
 func (m *members) scan(payload string, most int, r *reads) error {
@@ -180,12 +174,3 @@ func (m *members) has(place int) bool { return *m.at(place) != "" }
 
 // tells is false if what is missing at a place may still be found.
 func (m *members) tells(place int) bool { return !m.partly || m.has(place) }
-
-// pick takes from what was read by other rules, at places, what is at the same place here.
-func (m *members) pick(from *members, places []int) {
-	m.empty(len(places))
-	m.partly = from.partly
-	for place, there := range places {
-		*m.at(place) = *from.at(there)
-	}
-}

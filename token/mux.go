@@ -14,19 +14,11 @@ import (
 //
 // The zero Mux decides nothing: every token is undecided.
 type Mux struct {
-	byIssuer map[string]branch
+	byIssuer map[string]*Verifier
 	all      map[*Verifier]bool
-	reads    *reads
 	maxBytes int
 	headers  *headers
 	cache    *Cache // that of the verifiers that have one
-}
-
-// branch is a verifier, and where the Mux has the claims that it reads.
-type branch struct {
-	*Verifier
-
-	places []int
 }
 
 // NewMux returns a Mux over one verifier per issuer. None at all, a nil one, two of the same issuer and two with different caches are
@@ -36,7 +28,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	if len(vs) == 0 {
 		wrong.addf("a Mux needs a Verifier")
 	}
-	m := &Mux{byIssuer: map[string]branch{}, all: map[*Verifier]bool{}, reads: newReads(), headers: new(headers)}
+	m := &Mux{byIssuer: map[string]*Verifier{}, all: map[*Verifier]bool{}, headers: new(headers)}
 	for i, v := range vs {
 		issuer := v.issuer()
 		if issuer == "" {
@@ -54,7 +46,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 			m.cache = v.cache
 		}
 		m.all[v] = true
-		m.byIssuer[issuer] = branch{v, m.reads.add(v.policy.reads.names...)}
+		m.byIssuer[issuer] = v
 		m.maxBytes = max(m.maxBytes, v.maxBytes)
 	}
 	if err := errors.Join(wrong...); err != nil {
@@ -63,7 +55,9 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	return m, nil
 }
 
-// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused.
+// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one in which more than 512
+// members and elements stand before the iss; for that, a claim counts as eight if its name is written with an escape, and an empty object or array as
+// two.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
@@ -92,8 +86,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	if err != nil {
 		return nil, err
 	}
-	var all, own members
-	v, err := m.choose(&msg, &all)
+	v, err := m.choose(&msg)
 	if err != nil {
 		return nil, err
 	}
@@ -105,28 +98,37 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 			return nil, err
 		}
 	}
-	own.pick(&all, v.places)
-	c, err := v.decide(ctx, &msg, &own, have)
+	var claims members
+	if err := claims.read(&msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	c, err := v.decide(ctx, &msg, &claims, have)
 	if err == nil && passed != v.policy {
 		m.headers.add(&msg, v.policy)
 	}
 	return c, err
 }
 
-// choose reads the claims of msg, as far as it is worth it, and returns the branch for its issuer.
-func (m *Mux) choose(msg *jws.Message, all *members) (branch, error) {
-	if err := all.read(msg, m.reads); err != nil {
-		return branch{}, err
+// maxBeforeIssuer is how many members and elements may stand before an iss: it is looked for in tokens that anybody may have sent.
+const maxBeforeIssuer = 512
+
+// choose returns the verifier of the issuer that msg names.
+func (m *Mux) choose(msg *jws.Message) (*Verifier, error) {
+	payload, err := msg.ReadPayload()
+	if err != nil {
+		return nil, refuseJWS(err)
 	}
-	if !all.tells(atIssuer) {
-		if err := all.findIssuer(msg, m.reads); err != nil {
-			return branch{}, err
-		}
+	value, err := strictjson.Find(payload, "iss", maxBeforeIssuer)
+	if errors.Is(err, strictjson.ErrTooMany) {
+		return nil, refuse(ReasonMalformed, "iss")
 	}
-	issuer, _ := strictjson.String(*all.at(atIssuer))
+	if err != nil {
+		return nil, malformed(err)
+	}
+	issuer, _ := strictjson.String(value)
 	v, known := m.byIssuer[issuer]
 	if !known {
-		return branch{}, refuse(ReasonIssuer, "iss")
+		return nil, refuse(ReasonIssuer, "iss")
 	}
 	return v, nil
 }

@@ -210,8 +210,12 @@ func requireSame(t *testing.T, raw, header string, m minter) {
 	require.Equal(t, wantErr, gotErr, "a remembered header changes no verdict and no reason")
 	require.Equal(t, token.Said(want), token.Said(got), "nor what is read")
 	muxed, muxErr := mux.Verify(t.Context(), raw)
-	require.Equal(t, wantErr == nil, muxErr == nil)
-	require.Equal(t, token.Said(want), token.Said(muxed))
+	if wantErr == nil && beforeIssuer(t, want.Payload()) > 512 {
+		requireRefused(t, muxed, muxErr, token.ReasonMalformed, raw)
+	} else {
+		require.Equal(t, wantErr == nil, muxErr == nil)
+		require.Equal(t, token.Said(want), token.Said(muxed))
+	}
 
 	key, _ := m.private.Public().(ed25519.PublicKey)
 	if expected := reference(raw, key); !errors.Is(expected, errUnsure) {
@@ -219,6 +223,44 @@ func requireSame(t *testing.T, raw, header string, m minter) {
 	}
 	if wantErr == nil {
 		requireOracleAgrees(t, raw, want)
+	}
+}
+
+// beforeIssuer is how many members and elements a good payload has before its iss, as a Mux counts them.
+func beforeIssuer(t *testing.T, payload []byte) (begun int) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	next := func() json.Token {
+		tok, err := dec.Token()
+		require.NoError(t, err)
+		return tok
+	}
+	var skip func() int
+	skip = func() (begun int) {
+		opens := next()
+		if opens != json.Delim('{') && opens != json.Delim('[') {
+			return 0
+		}
+		for dec.More() {
+			if opens == json.Delim('{') {
+				next()
+			}
+			begun += 1 + skip()
+		}
+		next()
+		return max(begun, 1)
+	}
+	next()
+	for ; ; begun++ {
+		start := dec.InputOffset()
+		name := next()
+		if bytes.ContainsRune(payload[start:dec.InputOffset()], '\\') {
+			begun += 7
+		}
+		if name == "iss" {
+			return begun
+		}
+		begun += skip()
 	}
 }
 
@@ -232,6 +274,9 @@ func FuzzRemembered(f *testing.F) {
 		f.Add(h, payload(), uint16(0))
 		f.Add(h, payload(), uint16(3))
 		f.Add(h, payload(with("aud", `["x","https://api.test"]`), with("exp", `9.9e9`), with("roles", `[]`), with("nbf", `0`)), uint16(0))
+	}
+	for _, before := range []string{`"x":[1` + strings.Repeat(`,1`, 510) + `]`, `"x":[1` + strings.Repeat(`,1`, 511) + `]`} {
+		f.Add(edHeader, `{`+before+`,`+payload()[1:], uint16(0))
 	}
 	for _, s := range shapes(1 << 10) {
 		f.Add(`{"alg":"EdDSA",`+s.raw+`}`, payload(), uint16(0))

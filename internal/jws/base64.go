@@ -11,14 +11,16 @@ var strict = base64.RawURLEncoding.Strict()
 
 // decode writes to out what a segment encodes, and returns how much that is. out has room for it.
 func decode(out, segment []byte) (size int, err error) {
+	size, read := decodeGroups(out, segment)
+	out, segment = out[size:], segment[read:]
 	if bytes.IndexByte(segment, '\n') >= 0 || bytes.IndexByte(segment, '\r') >= 0 { // the base64 package would skip them
 		return 0, refuse(KindMalformed)
 	}
-	size, err = strict.Decode(out, segment)
+	rest, err := strict.Decode(out, segment)
 	if err != nil {
 		return 0, refuse(KindMalformed)
 	}
-	return size, nil
+	return size + rest, nil
 }
 
 // text returns what a segment encodes, in memory of its own.
