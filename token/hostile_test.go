@@ -57,6 +57,45 @@ func shapes(size int) []claim {
 		{"short escapes", fill(size, `"x":"`, `\n`, `"`)},
 		{"other letters", fill(size, `"x":"`, `é`, `"`)},
 		{"blanks", fill(size, `"x": `, ` `, `1`)},
+		{"blanks in an array", fill(size, `"x":[`, ` `, `1]`)},
+	}
+}
+
+// crowds are members that are costly to go past in search of the iss behind them: as many of something as a Mux goes past, then a long text.
+func crowds(size int) []claim {
+	part := func(open, part, end string, n int, letters string) string {
+		return fill(size, open+strings.Repeat(part, n)+end+`,"y":"`, letters, `"`)
+	}
+	names := func(format string, n int) string {
+		var sb strings.Builder
+		for i := range n {
+			fmt.Fprintf(&sb, format, i)
+		}
+		return `"x":1` + sb.String()
+	}
+	return []claim{
+		{"numbers, then a text", part(`"x":[1`, `,1`, `]`, 509, `x`)},
+		{"numbers, then escapes", part(`"x":[1`, `,1`, `]`, 509, `\n`)},
+		{"empty strings, then escapes", part(`"x":[""`, `,""`, `]`, 509, `\"`)},
+		{"short strings, then escapes", part(`"x":[""`, `,"a b\n"`, `]`, 509, `x\\\\`)},
+		{"strings", part(`"x":[""`, `,"12345678901234567"`, `]`, 509, `\n`)},
+		{"strings of one word", part(`"x":[""`, `,"12345678"`, `]`, 509, `\n`)},
+		{"strings of escapes", part(`"x":[""`, `,"12345\n890123456"`, `]`, 509, `\n`)},
+		{"empty arrays, then escapes", part(`"x":[[]`, `,[]`, `]`, 254, `\\\\`)},
+		{"empty arrays and blanks, then escapes", part(`"x":[[]`, `,  [       ]  `, `]`, 254, `\\\\`)},
+		{"deep arrays, then escapes", part(`"x":[[[[[[1`, `]]]],[[[[1`, `]]]]]]`, 100, `\\\\`)},
+		{"deep objects, then escapes", part(`"x":[{"":{"":{"":1`, `}}},{"":{"":{"":1`, `}}}]`, 125, `\\\\`)},
+		{"objects named iss, then escapes", part(`"x":[{"iss":"`+otherURL+`"}`, `,{"iss":"iss"}`, `]`, 254, `\\\\`)},
+		{"members, then a text", part(names(`,"%x":1`, 509), ``, ``, 0, `x`)},
+		{"members, then escapes", part(names(`,"%x":1`, 509), ``, ``, 0, `\\\\`)},
+		{"members of strings, then escapes", part(names(`,"%x":"a b c d"`, 509), ``, ``, 0, `\\\\`)},
+		{"members called nearly iss", part(names(`,"iss%x":"iss\","`, 509), ``, ``, 0, `\"`)},
+		{"members escaped to nearly iss", part(names(`,"\u0069\u0073s%d":1`, 63), ``, ``, 0, `\"`)},
+		{"members escaped to just not iss", part(names(`,"\u0069\u0073\u0073%x":1`, 63), ``, ``, 0, `\\\\`)},
+		{"too many members", fill(size, `"x":1`, `,"%x":1`, ``)},
+		{"quotes in a text", fill(size, `"x":"`, `\",\"iss\":\"`, `"`)},
+		{"backslashes", fill(size, `"x":"`, `\\\\`, `"`)},
+		{"odd backslashes", fill(size, `"x":"`, `x\\y\"zzz`, `"`)},
 	}
 }
 
@@ -82,6 +121,12 @@ func payloads(size int) []claim {
 		all = append(all,
 			claim{s.name, benchmarkPayload[:len(benchmarkPayload)-1] + "," + s.raw + "}"},
 			claim{s.name + " first", "{" + s.raw + "," + benchmarkPayload[1:]})
+	}
+	for _, c := range crowds(rest) {
+		if rest < 10<<10 {
+			break // there is no room
+		}
+		all = append(all, claim{c.name + " first", "{" + c.raw + "," + benchmarkPayload[1:]})
 	}
 	for _, l := range lists(rest) {
 		all = append(all, claim{"a long " + l.name, payload(l)})

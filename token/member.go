@@ -110,39 +110,41 @@ func (m *members) at(place int) *string {
 	return &m.far[place-len(m.near)]
 }
 
+// startOf is the payload of msg, or of one with more than most bytes as many as are worth it.
+func startOf(msg *jws.Message, most int) (start string, err error) {
+	if msg.PayloadSize() > most {
+		start, err = msg.PeekPayload(most)
+	} else {
+		start, err = msg.ReadPayload()
+	}
+	if err != nil {
+		return "", refuseJWS(err)
+	}
+	return start, nil
+}
+
 // read reads the payload of msg, as far as it is worth it.
 func (m *members) read(msg *jws.Message, r *reads) error {
-	if msg.PayloadSize() > worthReading {
-		return m.peek(msg, r)
-	}
-	payload, err := msg.ReadPayload()
+	start, err := startOf(msg, worthReading)
 	if err != nil {
-		return refuseJWS(err)
+		return err
 	}
-	err = m.scan(payload, worthMembers, r)
+	return m.readStart(start, msg, r)
+}
+
+// readStart is read for who has decoded at least as much of the payload.
+func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
+	if msg.PayloadSize() > worthReading {
+		_ = m.scan(start[:worthReading/3*3], worthMembers, r) // it cannot be a whole object
+		m.partly = true
+		return nil
+	}
+	err := m.scan(start, worthMembers, r)
 	if errors.Is(err, strictjson.ErrTooMany) {
 		m.partly = true
 		return nil
 	}
 	return malformed(err)
-}
-
-func (m *members) peek(msg *jws.Message, r *reads) error {
-	start, err := startOf(msg)
-	if err != nil {
-		return refuseJWS(err)
-	}
-	_ = m.scan(start, worthMembers, r) // it cannot be a whole object
-	m.partly = true
-	return nil
-}
-
-// startOf is the start of the payload. If a Mux has decoded all of it, it is not decoded again.
-func startOf(msg *jws.Message) (string, error) {
-	if payload := msg.Payload(); payload != "" {
-		return payload[:worthReading/3*3], nil
-	}
-	return msg.PeekPayload(worthReading)
 }
 
 // readAll reads all of the payload of msg. It is an error if the payload is no object, or one that can be read in two ways.

@@ -55,9 +55,8 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	return m, nil
 }
 
-// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one in which more than 512
-// members and elements stand before the iss; for that, a claim counts as eight if its name is written with an escape, and an empty object or array as
-// two.
+// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in the first
+// 8 KiB of its payload or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
@@ -86,7 +85,11 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.choose(&msg)
+	start, err := startOf(&msg, worthSearching)
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.choose(start, len(start) < msg.PayloadSize())
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 		}
 	}
 	var claims members
-	if err := claims.read(&msg, v.policy.reads); err != nil {
+	if err := claims.readStart(start, &msg, v.policy.reads); err != nil {
 		return nil, err
 	}
 	c, err := v.decide(ctx, &msg, &claims, have)
@@ -109,17 +112,16 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	return c, err
 }
 
-// maxBeforeIssuer is how many members and elements may stand before an iss: it is looked for in tokens that anybody may have sent.
-const maxBeforeIssuer = 512
+// Where an iss is looked for: its sender may be anybody.
+const (
+	worthSearching  = 8 << 10 // bytes of a payload
+	maxBeforeIssuer = 512     // members and elements
+)
 
-// choose returns the verifier of the issuer that msg names.
-func (m *Mux) choose(msg *jws.Message) (*Verifier, error) {
-	payload, err := msg.ReadPayload()
-	if err != nil {
-		return nil, refuseJWS(err)
-	}
-	value, err := strictjson.Find(payload, "iss", maxBeforeIssuer)
-	if errors.Is(err, strictjson.ErrTooMany) {
+// choose returns the verifier of the issuer that a payload names, of which start is all or, if it is partly so, as much as is worth it.
+func (m *Mux) choose(start string, partly bool) (*Verifier, error) {
+	value, err := strictjson.Find(start, "iss", maxBeforeIssuer)
+	if err != nil && (partly || errors.Is(err, strictjson.ErrTooMany)) {
 		return nil, refuse(ReasonMalformed, "iss")
 	}
 	if err != nil {

@@ -8,9 +8,8 @@ import (
 // Find returns the value of a member of the outermost object, for who has to know one before it is worth to check the document. It is "" if there is none.
 // Of a document that Object refuses, it may find anything, but nothing that is not followed by the comma or bracket that ends it.
 //
-// If more than most members and elements, at all depths, begin before the end of that value, it is ErrTooMany: they are what takes time. Below the
-// outermost object, an empty one and an empty array count as if there were something in them; in it, a name that is written with an escape counts as
-// escapedName of them.
+// If more than most members and elements, at all depths, begin before the end of that value, it is ErrTooMany: they are what takes time. Those of the
+// outermost object count as four, for their names are read; an empty object or array counts as if there were something in it.
 func Find(document, name string, most int) (value string, err error) {
 	f := finder{data: document, left: most}
 	if f.mark() != '{' {
@@ -36,14 +35,14 @@ func Find(document, name string, most int) (value string, err error) {
 			return "", nil
 		}
 		f.pos++
-		if f.left--; f.left < 0 {
+		if f.left -= ownMember; f.left < 0 {
 			return "", ErrTooMany
 		}
 	}
 }
 
-// escapedName is how many members take as long as one whose name has to be unescaped.
-const escapedName = 8
+// ownMember is how many members and elements, of which nothing is read, take as long as one of which the name is.
+const ownMember = 4
 
 // finder goes through a document by its marks alone: quotes, commas and brackets. What stands between them, but for strings, it does not look at.
 type finder struct {
@@ -72,9 +71,6 @@ func (f *finder) name(name string) (here bool, err error) {
 	quoted := f.data[start:end]
 	if !escaped {
 		return quoted == name, nil
-	}
-	if f.left -= escapedName - 1; f.left < 0 {
-		return false, ErrTooMany
 	}
 	return spells(quoted, name), nil
 }
@@ -124,21 +120,53 @@ func valueOf(rest string) (value string, err error) {
 
 // spells reports whether what stands between the quotes of a string says name.
 func spells(quoted, name string) bool {
-	r := reader{data: quoted}
-	for i := 0; i < len(name); {
-		if r.peek() != '\\' {
-			if !r.take(name[i]) {
-				return false
-			}
-			i++
-			continue
+	for i := range len(name) {
+		char, size := asciiEscape(quoted)
+		if size == 0 {
+			return spellsRest(quoted, name[i:])
 		}
-		r.pos++
-		char, err := r.escape()
-		if err != nil || char < utf8.RuneSelf && char != rune(name[i]) || !strings.HasPrefix(name[i:], string(char)) {
+		if char != name[i] {
 			return false
 		}
-		i += utf8.RuneLen(char)
+		quoted = quoted[size:]
+	}
+	return quoted == ""
+}
+
+// asciiEscape is the first letter that a string says, and how many bytes it takes, if it stands for itself or is written in hexadecimal digits, and is
+// ASCII, as nearly all are; else the size is 0.
+func asciiEscape(quoted string) (char byte, size int) {
+	if quoted == "" || quoted[0] >= utf8.RuneSelf {
+		return 0, 0
+	}
+	if quoted[0] != '\\' {
+		return quoted[0], 1
+	}
+	if len(quoted) < 6 || quoted[1] != 'u' || quoted[2] != '0' || quoted[3] != '0' {
+		return 0, 0
+	}
+	high, low := hex[quoted[4]], hex[quoted[5]]
+	if high < 0 || high > 7 || low < 0 {
+		return 0, 0
+	}
+	return byte(high<<4 | low), 6
+}
+
+func spellsRest(quoted, name string) bool {
+	r := reader{data: quoted}
+	for name != "" {
+		if !r.take('\\') {
+			if !r.take(name[0]) {
+				return false
+			}
+			name = name[1:]
+			continue
+		}
+		char, err := r.escape()
+		if err != nil || !strings.HasPrefix(name, string(char)) {
+			return false
+		}
+		name = name[utf8.RuneLen(char):]
 	}
 	return r.pos == len(quoted)
 }

@@ -165,7 +165,7 @@ func FuzzFind(f *testing.F) {
 		`{"\u0069\u0073\u0074":1,"ISS":2,"iss ":3,"is\u0073":4}`, `{"a":"é\ud83d\ude00","é":1,"\u00e9":2}`, `{"a":1,"iss":`, `{"iss"`, `[]`, `{"a":]"iss":1}`,
 		crowded(20, 20), deep(32),
 	} {
-		for most := range 20 {
+		for most := range 30 {
 			f.Add(seed, "iss", uint16(most))
 		}
 		f.Add(seed, "", uint16(100))
@@ -226,13 +226,9 @@ func readMembers(t *testing.T, document string) (list []readMember) {
 		return max(begun, 1)
 	}
 	token()
-	for begun := 0; dec.More(); begun++ {
-		nameAt := dec.InputOffset()
+	for begun := 0; dec.More(); begun += 4 {
 		name, _ := token().(string)
 		start := dec.InputOffset()
-		if strings.Contains(document[nameAt:start], `\`) {
-			begun += 7
-		}
 		begun += skip()
 		value := strings.TrimLeft(strings.TrimLeft(document[start:dec.InputOffset()], " \t\r\n"), ":")
 		list = append(list, readMember{name, strings.TrimLeft(value, " \t\r\n"), begun})
