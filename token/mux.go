@@ -55,8 +55,8 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	return m, nil
 }
 
-// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in the first
-// 8 KiB of its payload or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two.
+// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in its first
+// 8 KiB, or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
@@ -85,7 +85,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	if err != nil {
 		return nil, err
 	}
-	start, err := startOf(&msg, worthSearching)
+	start, err := startOf(&msg, worthSearching(&msg))
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +114,14 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 
 // Where an iss is looked for: its sender may be anybody.
 const (
-	worthSearching  = 8 << 10 // bytes of a payload
+	maxUpToIssuer   = 8 << 10 // bytes of a token
 	maxBeforeIssuer = 512     // members and elements
 )
+
+// worthSearching is how many bytes of a payload are. Who has sent a long header has had his share.
+func worthSearching(msg *jws.Message) int {
+	return max(worthReading, (maxUpToIssuer-len(msg.HeaderSegment())-1)/4*3)
+}
 
 // choose returns the verifier of the issuer that a payload names, of which start is all or, if it is partly so, as much as is worth it.
 func (m *Mux) choose(start string, partly bool) (*Verifier, error) {
