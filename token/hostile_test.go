@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/jwks"
 	"github.com/perimeter-go/perimeter/token"
 )
 
@@ -139,6 +142,12 @@ func payloads(size int) []claim {
 	return all
 }
 
+// far is a payload whose iss a Mux just finds behind a long header.
+func far(size int) claim {
+	p := "{" + crowds(2000)[6].raw + "," + benchmarkPayload[1:len(benchmarkPayload)-1]
+	return claim{"strings of escapes before the iss", p + fill(size-len(p), `,"z":"`, "z", `"}`)}
+}
+
 // hostiles are the costly tokens, by kind, with a header that has the given members. Their signature is good for the other text that it is of.
 func hostiles(tb testing.TB, alg, head string) map[string][]hostile {
 	tb.Helper()
@@ -154,20 +163,33 @@ func hostiles(tb testing.TB, alg, head string) map[string][]hostile {
 			all[kind] = append(all[kind], hostile{p.name, seal(head, p.raw)})
 		}
 	}
+	rest := largest - 4<<10
 	for _, s := range shapes(4<<10 - len(head) - 8) {
-		rest := largest - 4<<10
-		far := claim{"strings of escapes before the iss", "{" + crowds(2000)[6].raw + "," + benchmarkPayload[1:]} // by a Mux just found
-		far.raw = far.raw[:len(far.raw)-1] + fill(rest-len(far.raw), `,"z":"`, "z", `"}`)
-		for _, p := range []claim{payloads(2 << 10)[12], payloads(rest)[12], far} {
+		for _, p := range []claim{payloads(2 << 10)[12], payloads(rest)[12], far(rest)} {
 			all["long header"] = append(all["long header"], hostile{fmt.Sprintf("%s, %s in %d bytes", s.name, p.name, len(p.raw)), seal(head+","+s.raw, p.raw)})
 		}
 	}
+	for _, c := range []claim{
+		{"a nonce", fill(4<<10-len(head)-8, `"nonce":"`, `\u0061`, `"`)},
+		{"an escaped alg", fill(4<<10-len(head)-8, `"\u0061\u006cg":"`, `\u0061`, `"`)},
+		{"a cty", fill(4<<10-len(head)-8, `"cty":"`, `\u0061`, `"`)},
+	} {
+		all["long header"] = append(all["long header"], hostile{c.name + ", " + far(rest).name, seal(head+","+c.raw, far(rest).raw)})
+	}
+	all["long header"] = append(all["long header"],
+		hostile{"a long kid", seal(fill(3<<10, head[:len(head)-1]+`","kid":"`, "k", `"`), benchmarkPayload)},
+		hostile{"a long typ", seal(fill(4<<10-2, `"alg":"`+alg+`","typ":"`, `\u0061`, `"`), far(rest).raw)},
+		hostile{"a kid of 256 letters", seal(fill(300+len(alg), `"alg":"`+alg+`","kid":"`, "k", `"`), payloads(largest - 256)[0].raw)})
+	whole := payloads(largest)[0].raw
+	spare := seal(head, whole[:len(whole)/3*3-2])
+	spare = spare[:strings.LastIndexByte(spare, '.')-1] // a letter that stands for two bits
 	all["no token"] = []hostile{
 		{"dots", strings.Repeat(".", 16<<10)},
 		{"letters", strings.Repeat("x", 16<<10)},
 		{"a long signature", seal(head, benchmarkPayload) + strings.Repeat("A", 14<<10)},
 		{"a long header", strings.Repeat("A", 16<<10-8) + ".AA.AA"},
-		{"a line break at the end", seal(head, payloads(largest)[0].raw)[:16<<10-100] + "\n" + signature},
+		{"spare bits at the end", spare + "B" + signature},
+		{"a line break at the end", spare + "\n" + signature},
 	}
 	return all
 }
@@ -179,18 +201,72 @@ func header(alg string) string {
 // What anybody can send is refused, is limited to one question to the key source, and is none of the policy's errors that a long payload
 // could hide.
 func TestCostlyTokensAreRefusedForOneQuestion(t *testing.T) {
+	source := &keys{}
+	v := verifier(t, source, token.AccessTokenPolicy(issuerURL, audience))
+	mux, many := muxOf(t, v), crowded(t, v)
 	for kind, list := range hostiles(t, "ES256", header("ES256")) {
 		for _, h := range list {
 			t.Run(kind+"/"+h.name, func(t *testing.T) {
 				require.LessOrEqual(t, len(h.raw), 16<<10)
-				source := &keys{}
-				c, err := verifier(t, source, token.AccessTokenPolicy(issuerURL, audience)).Verify(t.Context(), h.raw)
-				require.Nil(t, c)
-				require.ErrorIs(t, err, token.ErrRefused)
-				require.LessOrEqual(t, source.asked, 1)
+				for _, by := range []verify{v.Verify, mux.Verify, many.Verify} {
+					source.asked = 0
+					c, err := by(t.Context(), h.raw)
+					require.Nil(t, c)
+					require.ErrorIs(t, err, token.ErrRefused)
+					require.LessOrEqual(t, source.asked, 1)
+				}
 			})
 		}
 	}
+}
+
+// fetching hands requests to the issuer, without a network, and counts them.
+type fetching struct{ fetches int }
+
+func (f *fetching) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.fetches++
+	w := httptest.NewRecorder()
+	issuer.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// Behind a cache of the issuer's keys, costly tokens under a known key cause no fetch, and all others together no more than a flood of tokens with random
+// keys does.
+func TestCostlyTokensCauseNoFetch(t *testing.T) {
+	f := &fetching{}
+	source, err := jwks.New(issuer.KeySetURL(), &jwks.Options{HTTPClient: &http.Client{Transport: f}})
+	require.NoError(t, err)
+	require.NoError(t, source.Refresh(t.Context()))
+	v := verifier(t, source, token.AccessTokenPolicy(issuerURL, audience))
+	mux := muxOf(t, v)
+	_, err = mux.Verify(t.Context(), issuer.Sign("ES256", nil, []byte(benchmarkPayload)))
+	require.NoError(t, err)
+	require.Equal(t, 1, f.fetches)
+	for _, unknown := range []bool{false, true} {
+		for _, list := range hostiles(t, "ES256", header("ES256")) {
+			for _, h := range list {
+				if strings.Contains(h.name, "kid") != unknown {
+					continue
+				}
+				_, err := v.Verify(t.Context(), h.raw)
+				require.ErrorIs(t, err, token.ErrRefused, h.name)
+				_, err = mux.Verify(t.Context(), h.raw)
+				require.ErrorIs(t, err, token.ErrRefused, h.name)
+			}
+		}
+		if !unknown {
+			require.Equal(t, 1, f.fetches)
+		}
+	}
+	require.LessOrEqual(t, f.fetches, 1+2)
+}
+
+// muxOf is a Mux of v and of one for another issuer.
+func muxOf(tb testing.TB, v *token.Verifier) *token.Mux {
+	tb.Helper()
+	mux, err := token.NewMux(v, verifier(tb, only(), token.AccessTokenPolicy(otherURL, audience)))
+	require.NoError(tb, err)
+	return mux
 }
 
 // BenchmarkHostile shows for each algorithm what the costliest token costs, as a multiple of the check of a usual token under the same key: for one
@@ -250,8 +326,6 @@ func sides(b *testing.B, alg string) (*token.Verifier, []*side) {
 	b.Helper()
 	key, p := keyOf(b, alg), token.AccessTokenPolicy(issuerURL, audience)
 	v := verifier(b, only(key), p)
-	mux, err := token.NewMux(v, verifier(b, only(), token.AccessTokenPolicy(otherURL, audience)))
-	require.NoError(b, err)
 	stranger := localissuer.New(issuerURL)
 	strange, err := stranger.PublicKeys(b.Context(), stranger.KeyID(alg), alg)
 	require.NoError(b, err)
@@ -268,7 +342,7 @@ func sides(b *testing.B, alg string) (*token.Verifier, []*side) {
 	}
 	return v, []*side{
 		{"verifier", runs(v.Verify, known)},
-		{"mux", runs(mux.Verify, known)},
+		{"mux", runs(muxOf(b, v).Verify, known)},
 		{"mux-of-1000", runs(crowded(b, v).Verify, known)},
 		{"no-kid", runs(two.Verify, nameless)},
 	}
