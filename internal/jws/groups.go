@@ -9,7 +9,7 @@ var group = func() (places [4][256]uint32) {
 			places[place][c] = 0xff << 24
 		}
 		for value, c := range []byte(letters) {
-			places[place][c] = uint32(value) << (18 - 6*place) //nolint:gosec // below 64
+			places[place][c] = uint32(value) << (18 - 6*place)
 		}
 	}
 	return places
@@ -25,8 +25,8 @@ func decodeGroups(out, segment []byte) (written, read int) {
 		if (a|b)>>24 != 0 {
 			break
 		}
-		o[0], o[1], o[2] = byte(a>>16), byte(a>>8), byte(a)
-		o[3], o[4], o[5] = byte(b>>16), byte(b>>8), byte(b)
+		o[0], o[1], o[2] = byte(a>>16), byte(a>>8), byte(a) //nolint:gosec // one byte after the other
+		o[3], o[4], o[5] = byte(b>>16), byte(b>>8), byte(b) //nolint:gosec // likewise
 		written, read = written+6, read+8
 	}
 	return written, read

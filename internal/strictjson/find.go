@@ -149,7 +149,7 @@ func asciiEscape(quoted string) (char byte, size int) {
 	if high < 0 || high > 7 || low < 0 {
 		return 0, 0
 	}
-	return byte(high<<4 | low), 6
+	return byte(high<<4 | low), 6 //nolint:gosec // below 128
 }
 
 func spellsRest(quoted, name string) bool {

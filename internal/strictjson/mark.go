@@ -77,7 +77,7 @@ func equal(w uint64, c byte) uint64 {
 }
 
 // lowest is the top bits of the lanes, the lowest first.
-func lowest(tops uint64) uint8 { return uint8(tops >> 7 * 0x0102040810204080 >> 56) } //nolint:gosec // eight bits are left
+func lowest(tops uint64) uint8 { return uint8(tops >> 7 * 0x0102040810204080 >> 56) }
 
 // escapes tells, of eight bytes of a string, from which of them are backslashes, which of them, and of a ninth, stand after a backslash that
 // begins an escape. The first half is for eight bytes of which the first does not, the second for those of which it does.
@@ -90,7 +90,7 @@ var escapes = func() (table [2][256]uint16) {
 					after |= bit << 1
 				}
 			}
-			table[skip][backslashes] = uint16(after) //nolint:gosec // nine bits
+			table[skip][backslashes] = uint16(after)
 		}
 	}
 	return table
