@@ -51,7 +51,9 @@ func (h *Header) member(name, value string) error {
 	case "typ":
 		return readText(value, maxHeader, &h.Type)
 	case "nonce": // RFC 8555 section 6.5.2; nobody looks at it here
-		return readText(value, maxHeader, new(string))
+		if value[0] != '"' { // a value that is whole, and of a text nobody asks what it says
+			return refuse(KindMalformed)
+		}
 	case "jku":
 		if err := readText(value, maxHeader, &h.KeySetURL); err != nil {
 			return err
