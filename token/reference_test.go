@@ -88,6 +88,9 @@ func referenceHeader(data []byte) error {
 	kid, ok2 := referenceString(members["kid"])
 	typ, ok3 := referenceString(members["typ"])
 	_, ok4 := referenceString(members["nonce"])
+	if len(typ) > 256 {
+		return errReference
+	}
 	typ = strings.TrimPrefix(strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r + 'a' - 'A'
