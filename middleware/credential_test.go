@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -411,7 +412,7 @@ func FuzzAuthorizationHeader(f *testing.F) {
 		}
 		credential, err := middleware.FromHeader("authorization")(r)
 		match := rfc6750.FindStringSubmatch(first)
-		if match == nil || second != "" {
+		if match == nil || len(first) > 32<<10 || second != "" {
 			require.Error(t, err)
 			require.Empty(t, credential)
 			return
@@ -421,6 +422,39 @@ func FuzzAuthorizationHeader(f *testing.F) {
 	})
 }
 
+// What is more than any verifier takes is not looked through.
+func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
+	header, other, cookie := middleware.FromHeader("Authorization"), middleware.FromHeader("X-Token"), middleware.FromCookie("session")
+	long := strings.Repeat("x", 32<<10)
+	for _, tc := range []struct {
+		name   string
+		source middleware.Source
+		lines  []string
+		want   string
+		err    error
+	}{
+		{"a bearer credential of 32 KiB", header, []string{"Authorization: Bearer " + long}, long, nil},
+		{"a longer one", header, []string{"Authorization: Bearer " + long + "x"}, "", middleware.ErrInvalidRequest},
+		{"blanks before a bearer credential", header, []string{"Authorization: Bearer " + strings.Repeat(" ", 32<<10) + "x"}, "", middleware.ErrInvalidRequest},
+		{"credentials of another scheme, however long", header, []string{"Authorization: Negotiate " + long + long}, "", middleware.ErrNoCredentials},
+		{"a scheme of 64 letters", header, []string{"Authorization: " + long[:64] + " a"}, "", middleware.ErrNoCredentials},
+		{"a longer scheme", header, []string{"Authorization: " + long[:65] + " a"}, "", middleware.ErrInvalidRequest},
+		{"a token of 32 KiB in a header of its own", other, []string{"X-Token: " + long}, long, nil},
+		{"a longer one in a header of its own", other, []string{"X-Token: " + long + "x"}, "", middleware.ErrInvalidRequest},
+		{"a token of 32 KiB in a cookie", cookie, []string{"Cookie: a=b; session=" + long}, long, nil},
+		{"a longer one in a cookie", cookie, []string{"Cookie: session=" + long + "x"}, "", middleware.ErrInvalidRequest},
+		{"a thousand cookies", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 999) + "session=x"}, "x", nil},
+		{"a thousand and one", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 1000) + "session=x"}, "", middleware.ErrInvalidRequest},
+		{"a thousand and one in two lines", cookie, []string{"Cookie: session=x", "Cookie: " + strings.Repeat("a=b;", 999)}, "", middleware.ErrInvalidRequest},
+		{"64 KiB of cookies", cookie, []string{"Cookie: session=x", "Cookie: a=" + long, "Cookie: a=" + long[:32<<10-13]}, "x", nil},
+		{"more than 64 KiB of cookies", cookie, []string{"Cookie: session=x", "Cookie: a=" + long, "Cookie: a=" + long[:32<<10-12]}, "", middleware.ErrInvalidRequest},
+	} {
+		credential, err := tc.source(get("/", tc.lines...))
+		require.ErrorIs(t, err, tc.err, tc.name)
+		require.Equal(t, tc.want, credential, tc.name)
+	}
+}
+
 // FuzzOtherSources: what is read from a cookie or a header of its own is a token, and stands there alone, once and whole.
 func FuzzOtherSources(f *testing.F) {
 	for _, s := range []string{"session=a.b.c", "a=1; session=a.b.c; b=2", "session=a; session=b", `session="a"`, "Session=a", "session=", "session=a b", "session", ";session=a;", "session=a\tb"} {
@@ -428,6 +462,9 @@ func FuzzOtherSources(f *testing.F) {
 	}
 	b64token, named := regexp.MustCompile(`^[A-Za-z0-9\-._~+/]+=*$`), regexp.MustCompile(`(^|;)[ \t\r\n]*session[ \t\r\n]*(=|;|$)`)
 	f.Fuzz(func(t *testing.T, line string) {
+		if len(line) > 32<<10 || strings.Count(line, ";") >= 1000 {
+			return // refused whatever it says
+		}
 		r := get("/")
 		r.Header["Cookie"], r.Header["X-Token"] = []string{line}, []string{line}
 		credential, err := middleware.FromHeader("X-Token")(r)
@@ -453,9 +490,11 @@ func FuzzOtherSources(f *testing.F) {
 func FuzzWhichCredentialsAreJWTs(f *testing.F) {
 	for _, s := range []string{
 		`{"alg":"ES256"}`, `{"typ":"JWT", "alg" : "RS256"}`, `{"x":{"alg":1}}`, `["alg"]`, `{"\u0061lg":1}`, `{"a\"lg":"}","alg":null}`, `{"alg"`, `"alg"`, ` {"alg":[]} `,
-		`{"ALG":1}`, `{"\\alg":1}`, `[{"alg":1}]`, `{"":"alg"}`,
+		`{"\u0061\u006c\u0067":1}`, `{"\u0061\u006C\u0067":1}`, `{"al\u0067x":1}`, `{"al\u006":1}`, `{"al\n":1}`, `{"\u0161lg":1}`, `{"al":1}`, `{"ALG":1}`, `{"\\alg":1}`, `[{"alg":1}]`, `{"":"alg"}`,
 	} {
 		f.Add([]byte(s), ".e30.AA")
+		f.Add([]byte(s+strings.Repeat(" ", 800)), ".e30.AA")
+		f.Add([]byte(strings.Repeat(" ", 800)+s), ".e30.AA")
 	}
 	f.Fuzz(func(t *testing.T, header []byte, rest string) {
 		credential := base64.RawURLEncoding.EncodeToString(header) + rest
@@ -464,6 +503,11 @@ func FuzzWhichCredentialsAreJWTs(f *testing.F) {
 		decoded, err := base64.RawURLEncoding.DecodeString(first)
 		want := err == nil && len(decoded) <= 8<<10 && json.Unmarshal(decoded, &members) == nil && members["alg"] != nil &&
 			strings.Count(credential, ".") == 2
+		if len(first) > 1<<10 {
+			start, err := base64.RawURLEncoding.DecodeString(first[:4])
+			start = bytes.TrimLeft(start, " \t\r\n")
+			want = err == nil && len(first) <= 8<<10/3*4+3 && (len(start) == 0 || start[0] == '{') && strings.Count(credential, ".") == 2
+		}
 		v := &verifying{err: token.ErrRefused}
 		_, err = middleware.JWT(v, func(*http.Request) (string, error) { return credential, nil }).Authenticate(get("/"))
 		require.Equal(t, want, len(v.asked) == 1, "%q", header)

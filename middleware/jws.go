@@ -3,6 +3,7 @@ package middleware
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"hash/maphash"
 	"strings"
@@ -13,7 +14,8 @@ import (
 const maxHeader = 8 << 10
 
 // isJWS tells a JWS in compact form from any other credential (RFC 7515 section 3.1, RFC 7516 section 9). It is no check: what
-// it lets through, the verifier still reads strictly.
+// it lets through, the verifier still reads strictly. Of a first segment as long as no issuer sends it, only the beginning is looked at: to read
+// it twice costs more than to verify a token.
 func isJWS(raw string) bool {
 	segment, ok := firstOfThree(raw)
 	if !ok {
@@ -22,9 +24,20 @@ func isJWS(raw string) bool {
 	if len(segment) > base64.RawURLEncoding.EncodedLen(maxHeader) {
 		return false
 	}
+	if len(segment) > maxKnownHeader {
+		return mayBeObject(segment)
+	}
 	var onStack [512]byte // longer headers are rare
 	header, err := base64.RawURLEncoding.AppendDecode(onStack[:0], []byte(segment))
 	return err == nil && json.Valid(header) && hasMember(header, "alg")
+}
+
+// mayBeObject says whether a segment, which is too long to read here, begins as an object does.
+func mayBeObject(segment string) bool {
+	var room [3]byte
+	start, err := base64.RawURLEncoding.AppendDecode(room[:0], []byte(segment[:4]))
+	start = bytes.TrimLeft(start, " \t\r\n")
+	return err == nil && (len(start) == 0 || start[0] == '{')
 }
 
 // firstOfThree returns the first segment of a credential that has three.
@@ -43,7 +56,7 @@ type jwsHeaders struct {
 	segments [64]atomic.Pointer[string] // each where its hash puts it, instead of another
 }
 
-// maxKnownHeader is how long a first segment may be to be remembered.
+// maxKnownHeader is how long a first segment may be to be remembered, or read.
 const maxKnownHeader = 1 << 10
 
 func newJWSHeaders() *jwsHeaders { return &jwsHeaders{seed: maphash.MakeSeed()} }
@@ -113,14 +126,38 @@ func isName(rest []byte) bool {
 	return false
 }
 
-// spells says whether a quoted JSON string, escapes included, means name.
+// spells says whether a quoted JSON string, escapes included, means name, which is ASCII letters.
 func spells(quoted []byte, name string) bool {
-	if string(quoted[1:len(quoted)-1]) == name {
-		return true
+	said := quoted[1 : len(quoted)-1]
+	for i := range len(name) {
+		char, size := letter(said)
+		if char != name[i] {
+			return false
+		}
+		said = said[size:]
 	}
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return false
+	return len(said) == 0
+}
+
+// letter is the first character of what a JSON string says, and how many bytes it takes; 0 if it is no ASCII letter. No other escape than that of
+// four digits stands for one (RFC 8259 section 7).
+func letter(said []byte) (char byte, size int) {
+	if len(said) == 0 || said[0] != '\\' {
+		return letterOf(said), 1
 	}
-	var s string
-	return json.Unmarshal(bytes.Clone(quoted), &s) == nil && s == name // a copy, or isJWS's buffer would leave the stack
+	var code [1]byte
+	if len(said) < 6 || said[1] != 'u' || said[2] != '0' || said[3] != '0' {
+		return 0, 0
+	}
+	if _, err := hex.Decode(code[:], said[4:6]); err != nil {
+		return 0, 0
+	}
+	return letterOf(code[:]), 6
+}
+
+func letterOf(said []byte) byte {
+	if len(said) > 0 && isAlphanumeric(said[0]) {
+		return said[0]
+	}
+	return 0
 }

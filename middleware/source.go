@@ -14,6 +14,14 @@ import (
 // and the body are read by no source of this package: what is in an address ends up in logs (RFC 6750 section 5.3).
 type Source func(r *http.Request) (credential string, err error)
 
+// What is looked at of what anybody may have sent. net/http takes headers of a megabyte.
+const (
+	maxScheme     = 64
+	maxCredential = 32 << 10
+	maxCookies    = 1000
+	maxCookieSize = 64 << 10
+)
+
 // fromAuthorization is FromHeader("Authorization").
 func fromAuthorization(r *http.Request) (string, error) {
 	values := r.Header["Authorization"]
@@ -24,11 +32,14 @@ func fromAuthorization(r *http.Request) (string, error) {
 		return "", fmt.Errorf("%w: more than one Authorization header", ErrInvalidRequest)
 	}
 	scheme, rest, blank := strings.Cut(values[0], " ")
-	if !isAuthScheme(scheme) {
+	if len(scheme) > maxScheme || !isAuthScheme(scheme) {
 		return "", fmt.Errorf("%w: malformed Authorization header", ErrInvalidRequest)
 	}
 	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1: schemes have no case
 		return "", ErrNoCredentials
+	}
+	if len(rest) > maxCredential {
+		return "", fmt.Errorf("%w: bearer credential too long", ErrInvalidRequest)
 	}
 	credential := strings.TrimLeft(rest, " ")
 	if !blank || !isB64Token(credential) {
@@ -41,10 +52,10 @@ func fromAuthorization(r *http.Request) (string, error) {
 //
 // Authorization is read in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one or more blanks, one token.
 // Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are [ErrInvalidRequest]; so are an empty header,
-// an empty token, a list, a tab, quotes, and text after the token.
+// an empty token, a list, a tab, quotes, text after the token, and more than 32 KiB after the scheme.
 //
 // Any other header holds the token and nothing else, as some proxies send it. Two of them are [ErrInvalidRequest], and so is
-// anything that is no token, a scheme in front included. A name that no header can have leaves every request undecided.
+// anything that is no token, a scheme in front included, or longer than 32 KiB. A name that no header can have leaves every request undecided.
 //
 // Whoever reaches the service can set the header: that the token is in it proves nothing that the token does not prove itself.
 func FromHeader(name string) Source {
@@ -59,7 +70,8 @@ func FromHeader(name string) Source {
 }
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
-// token, quotes included. A name that no cookie can have leaves every request undecided.
+// token, quotes included, or longer than 32 KiB. More than 1,000 cookies, or 64 KiB of them, are [ErrInvalidRequest] whatever they are. A name that no
+// cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as
 // [http.CrossOriginProtection] in front.
@@ -68,8 +80,12 @@ func FromCookie(name string) Source {
 		return broken(fmt.Errorf("%w: FromCookie(%q): no cookie has that name", ErrUndecided, name))
 	}
 	return func(r *http.Request) (string, error) {
+		lines := r.Header["Cookie"]
+		if tooMany(lines) {
+			return "", fmt.Errorf("%w: too many cookies", ErrInvalidRequest)
+		}
 		var values []string
-		for _, line := range r.Header["Cookie"] { // net/http would leave out a cookie whose value it dislikes, and so miss that there are two
+		for _, line := range lines { // net/http would leave out a cookie whose value it dislikes, and so miss that there are two
 			for pair := range strings.SplitSeq(line, ";") {
 				if own, value, _ := strings.Cut(textproto.TrimString(pair), "="); textproto.TrimString(own) == name {
 					values = append(values, value)
@@ -78,6 +94,21 @@ func FromCookie(name string) Source {
 		}
 		return onlyToken(values)
 	}
+}
+
+// tooMany reports whether there are more cookies in lines than are looked at.
+func tooMany(lines []string) bool {
+	number, size := len(lines), 0
+	if number > maxCookies {
+		return true
+	}
+	for _, line := range lines {
+		if size += len(line); size > maxCookieSize {
+			return true
+		}
+		number += strings.Count(line, ";")
+	}
+	return number > maxCookies
 }
 
 // sourcesOf copies a caller's list; an empty one means the Authorization header.
@@ -138,9 +169,12 @@ func onlyOne(r *http.Request, sources []Source) (string, error) {
 	return found, nil
 }
 
-// isB64Token checks the b64token of RFC 6750 section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=". Every request has
+// isB64Token checks the b64token of RFC 6750 section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=", up to maxCredential. Every request has
 // hundreds of them, so that it looks at eight at once.
 func isB64Token(s string) bool {
+	if len(s) > maxCredential {
+		return false
+	}
 	body := strings.TrimRight(s, "=")
 	rest := body
 	for ; len(rest) >= 8; rest = rest[8:] {
@@ -153,12 +187,20 @@ func isB64Token(s string) bool {
 
 func areOfB64Token(s string) bool {
 	for i := range len(s) {
-		if !isAlphanumeric(s[i]) && strings.IndexByte("-._~+/", s[i]) < 0 {
+		if !b64token[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// b64token is which bytes a b64token has before its end.
+var b64token = func() (letters [256]bool) {
+	for c := range letters {
+		letters[c] = isAlphanumeric(byte(c)) || strings.IndexByte("-._~+/", byte(c)) >= 0
+	}
+	return letters
+}()
 
 // Each byte of a word is computed on by itself: they have no bit in common, and none carries into the next.
 const (

@@ -110,31 +110,41 @@ func (m *members) at(place int) *string {
 	return &m.far[place-len(m.near)]
 }
 
+// startOf is the payload of msg, or of one with more than most bytes as many as are worth it.
+func startOf(msg *jws.Message, most int) (start string, err error) {
+	if msg.PayloadSize() > most {
+		start, err = msg.PeekPayload(most)
+	} else {
+		start, err = msg.ReadPayload()
+	}
+	if err != nil {
+		return "", refuseJWS(err)
+	}
+	return start, nil
+}
+
 // read reads the payload of msg, as far as it is worth it.
 func (m *members) read(msg *jws.Message, r *reads) error {
-	if msg.PayloadSize() > worthReading {
-		return m.peek(msg, r)
-	}
-	payload, err := msg.ReadPayload()
+	start, err := startOf(msg, worthReading)
 	if err != nil {
-		return refuseJWS(err)
+		return err
 	}
-	err = m.scan(payload, worthMembers, r)
+	return m.readStart(start, msg, r)
+}
+
+// readStart is read for who has decoded at least as much of the payload.
+func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
+	if msg.PayloadSize() > worthReading {
+		_ = m.scan(start[:worthReading/3*3], worthMembers, r) // it cannot be a whole object
+		m.partly = true
+		return nil
+	}
+	err := m.scan(start, worthMembers, r)
 	if errors.Is(err, strictjson.ErrTooMany) {
 		m.partly = true
 		return nil
 	}
 	return malformed(err)
-}
-
-func (m *members) peek(msg *jws.Message, r *reads) error {
-	start, err := msg.PeekPayload(worthReading)
-	if err != nil {
-		return refuseJWS(err)
-	}
-	_ = m.scan(start, worthMembers, r) // it cannot be a whole object
-	m.partly = true
-	return nil
 }
 
 // readAll reads all of the payload of msg. It is an error if the payload is no object, or one that can be read in two ways.
@@ -144,20 +154,6 @@ func (m *members) readAll(msg *jws.Message, r *reads) error {
 		return refuseJWS(err)
 	}
 	return malformed(m.scan(payload, maxBytes, r))
-}
-
-// findIssuer finds the iss of a payload that was read partly. If there is none, it reads the rest as well.
-func (m *members) findIssuer(msg *jws.Message, r *reads) error {
-	payload, err := msg.ReadPayload()
-	if err != nil {
-		return refuseJWS(err)
-	}
-	value, found := strictjson.Find(payload, "iss")
-	if !found {
-		return m.readAll(msg, r)
-	}
-	*m.at(atIssuer) = value
-	return nil
 }
 
 func (m *members) scan(payload string, most int, r *reads) error {
@@ -180,12 +176,3 @@ func (m *members) has(place int) bool { return *m.at(place) != "" }
 
 // tells is false if what is missing at a place may still be found.
 func (m *members) tells(place int) bool { return !m.partly || m.has(place) }
-
-// pick takes from what was read by other rules, at places, what is at the same place here.
-func (m *members) pick(from *members, places []int) {
-	m.empty(len(places))
-	m.partly = from.partly
-	for place, there := range places {
-		*m.at(place) = *from.at(there)
-	}
-}

@@ -14,19 +14,11 @@ import (
 //
 // The zero Mux decides nothing: every token is undecided.
 type Mux struct {
-	byIssuer map[string]branch
+	byIssuer map[string]*Verifier
 	all      map[*Verifier]bool
-	reads    *reads
 	maxBytes int
 	headers  *headers
 	cache    *Cache // that of the verifiers that have one
-}
-
-// branch is a verifier, and where the Mux has the claims that it reads.
-type branch struct {
-	*Verifier
-
-	places []int
 }
 
 // NewMux returns a Mux over one verifier per issuer. None at all, a nil one, two of the same issuer and two with different caches are
@@ -36,7 +28,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	if len(vs) == 0 {
 		wrong.addf("a Mux needs a Verifier")
 	}
-	m := &Mux{byIssuer: map[string]branch{}, all: map[*Verifier]bool{}, reads: newReads(), headers: new(headers)}
+	m := &Mux{byIssuer: map[string]*Verifier{}, all: map[*Verifier]bool{}, headers: new(headers)}
 	for i, v := range vs {
 		issuer := v.issuer()
 		if issuer == "" {
@@ -54,7 +46,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 			m.cache = v.cache
 		}
 		m.all[v] = true
-		m.byIssuer[issuer] = branch{v, m.reads.add(v.policy.reads.names...)}
+		m.byIssuer[issuer] = v
 		m.maxBytes = max(m.maxBytes, v.maxBytes)
 	}
 	if err := errors.Join(wrong...); err != nil {
@@ -63,7 +55,8 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 	return m, nil
 }
 
-// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused.
+// Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in its first
+// 8 KiB, or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
@@ -92,8 +85,11 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	if err != nil {
 		return nil, err
 	}
-	var all, own members
-	v, err := m.choose(&msg, &all)
+	start, err := startOf(&msg, worthSearching(&msg))
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.choose(start, len(start) < msg.PayloadSize())
 	if err != nil {
 		return nil, err
 	}
@@ -105,28 +101,41 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 			return nil, err
 		}
 	}
-	own.pick(&all, v.places)
-	c, err := v.decide(ctx, &msg, &own, have)
+	var claims members
+	if err := claims.readStart(start, &msg, v.policy.reads); err != nil {
+		return nil, err
+	}
+	c, err := v.decide(ctx, &msg, &claims, have)
 	if err == nil && passed != v.policy {
 		m.headers.add(&msg, v.policy)
 	}
 	return c, err
 }
 
-// choose reads the claims of msg, as far as it is worth it, and returns the branch for its issuer.
-func (m *Mux) choose(msg *jws.Message, all *members) (branch, error) {
-	if err := all.read(msg, m.reads); err != nil {
-		return branch{}, err
+// Where an iss is looked for: its sender may be anybody.
+const (
+	maxUpToIssuer   = 8 << 10 // bytes of a token
+	maxBeforeIssuer = 512     // members and elements
+)
+
+// worthSearching is how many bytes of a payload are. Who has sent a long header has had his share.
+func worthSearching(msg *jws.Message) int {
+	return max(worthReading, (maxUpToIssuer-len(msg.HeaderSegment())-1)/4*3)
+}
+
+// choose returns the verifier of the issuer that a payload names, of which start is all or, if it is partly so, as much as is worth it.
+func (m *Mux) choose(start string, partly bool) (*Verifier, error) {
+	value, err := strictjson.Find(start, "iss", maxBeforeIssuer)
+	if err != nil && (partly || errors.Is(err, strictjson.ErrTooMany)) {
+		return nil, refuse(ReasonMalformed, "iss")
 	}
-	if !all.tells(atIssuer) {
-		if err := all.findIssuer(msg, m.reads); err != nil {
-			return branch{}, err
-		}
+	if err != nil {
+		return nil, malformed(err)
 	}
-	issuer, _ := strictjson.String(*all.at(atIssuer))
+	issuer, _ := strictjson.String(value)
 	v, known := m.byIssuer[issuer]
 	if !known {
-		return branch{}, refuse(ReasonIssuer, "iss")
+		return nil, refuse(ReasonIssuer, "iss")
 	}
 	return v, nil
 }

@@ -3,6 +3,7 @@ package token_test
 import (
 	"crypto"
 	"crypto/ed25519"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -84,6 +85,76 @@ func TestAMuxRefusesALongPayloadThatIsCutOffInItsIssuer(t *testing.T) {
 		c, err := mux.Verify(t.Context(), raw)
 		require.Nil(t, c)
 		require.ErrorIs(t, err, token.ErrRefused, end)
+	}
+}
+
+// How far a Mux goes for an issuer. What it goes past is claims that a verifier alone takes.
+func TestAMuxLooksForAnIssuerOnlySoFar(t *testing.T) {
+	m := newMinter(t)
+	v := verifier(t, m.source(), plain())
+	mux, err := token.NewMux(v, verifier(t, only(), token.Policy{Issuer: otherURL, Audiences: []string{audience}}))
+	require.NoError(t, err)
+	rest := payload()[1:]
+	list := func(element string, n int) string { return `"x":[` + element + strings.Repeat(","+element, n-1) + `],` }
+	text := func(n int) string { return `"x":"` + strings.Repeat("x", n) + `",` }
+	upToIss := len(`{"x":"","iss":"` + issuerURL + `",`)
+	inEightKiB := (8<<10-len(b64([]byte(edHeader)))-1)/4*3 - upToIss
+	for _, tc := range []struct {
+		name, before string
+		found        bool
+	}{
+		{"a hundred groups of forty letters", list(`"`+strings.Repeat("g", 40)+`"`, 100), true},
+		{"508 elements of one claim", list(`1`, 508), true},
+		{"509 elements of one claim", list(`1`, 509), false},
+		{"254 empty arrays", list(`[]`, 254), true},
+		{"255 empty arrays", list(`[]`, 255), false},
+		{"128 claims", strings.Repeat(`"%":1,`, 128), true},
+		{"129 claims", strings.Repeat(`"%":1,`, 129), false},
+		{"an issuer that ends right in the first 8 KiB", text(inEightKiB), true},
+		{"an issuer that ends right behind the first 8 KiB", text(inEightKiB + 1), false},
+		{"an object that names an issuer", `"act":{"iss":"` + otherURL + `"},`, true},
+		{"a text that names an issuer", `"x":"\",\"iss\":\"` + otherURL + `",`, true},
+		{"names that are nearly that of the issuer", `"is":1,"Iss":1,"iss ":1,"\u0069\u0073\u0053":1,"iss\u0000":1,`, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before := tc.before
+			for i := 0; strings.Contains(before, "%"); i++ {
+				before = strings.Replace(before, "%", "a"+strconv.Itoa(i), 1)
+			}
+			for _, after := range []string{"", `,"z":"` + strings.Repeat("z", 3<<10) + `"`} {
+				raw := m.sign(edHeader, "{"+before+rest[:len(rest)-1]+after+"}")
+				_, err := v.Verify(t.Context(), raw)
+				require.NoError(t, err)
+				c, err := mux.Verify(t.Context(), raw)
+				if tc.found {
+					require.NoError(t, err)
+					require.Equal(t, issuerURL, c.Issuer())
+					continue
+				}
+				requireRefused(t, c, err, token.ReasonMalformed, raw)
+				require.EqualError(t, err, "token: refused: malformed (iss)")
+			}
+		})
+	}
+}
+
+// A second iss, wherever it stands, never gets past: the verifier that the first one chose reads everything.
+func TestAMuxRefusesASecondIssuerBehindTheOneThatItFinds(t *testing.T) {
+	m := newMinter(t)
+	mux, err := token.NewMux(verifier(t, m.source(), plain()), verifier(t, m.source(), token.Policy{Issuer: otherURL, Audiences: []string{audience}}))
+	require.NoError(t, err)
+	for _, padding := range []string{"", strings.Repeat("x", 3<<10), strings.Repeat("x", 7<<10)} {
+		for _, name := range []string{"iss", `\u0069ss`} {
+			for _, value := range []string{issuerURL, otherURL} {
+				first, x, second := `"iss":"`+issuerURL+`",`, `"x":"`+padding+`",`, `"`+name+`":"`+value+`",`
+				rest := payload(without("iss"))[1:]
+				for _, p := range []string{first + x + second, second + x + first, x + first + second, first + second + x} {
+					raw := m.sign(edHeader, "{"+p+rest)
+					c, err := mux.Verify(t.Context(), raw)
+					requireRefused(t, c, err, token.ReasonMalformed, raw)
+				}
+			}
+		}
 	}
 }
 

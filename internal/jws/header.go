@@ -5,6 +5,9 @@ import "github.com/perimeter-go/perimeter/internal/strictjson"
 // maxKeyID is the length of the longest kid, in bytes.
 const maxKeyID = 256
 
+// maxType is the length of the longest typ, in bytes: two names of 127 letters, and what stands between them (RFC 6838 section 4.2), with room to spare.
+const maxType = 256
+
 // maxHeaderValues is how many members and elements there may be in a header, at all depths. It must be read before anything is known of its
 // sender.
 const maxHeaderValues = 64
@@ -49,9 +52,11 @@ func (h *Header) member(name, value string) error {
 	case "kid":
 		return readText(value, maxKeyID, &h.KeyID)
 	case "typ":
-		return readText(value, maxHeader, &h.Type)
+		return readText(value, maxType, &h.Type)
 	case "nonce": // RFC 8555 section 6.5.2; nobody looks at it here
-		return readText(value, maxHeader, new(string))
+		if value[0] != '"' { // a value that is whole, and of a text nobody asks what it says
+			return refuse(KindMalformed)
+		}
 	case "jku":
 		if err := readText(value, maxHeader, &h.KeySetURL); err != nil {
 			return err
@@ -69,6 +74,9 @@ func (h *Header) member(name, value string) error {
 }
 
 func readText(value string, most int, into *string) error {
+	if len(value) > len(`\u0000`)*most+len(`""`) { // too long however it is written
+		return refuse(KindMalformed)
+	}
 	s, ok := strictjson.String(value)
 	if !ok || len(s) > most {
 		return refuse(KindMalformed)

@@ -28,6 +28,9 @@ func TestHeaderRules(t *testing.T) {
 		{"members that fold to kid and zip only in Unicode are unknown", `{"alg":"ES256","\u212aid":1,"z\u0131p":"DEF"}`, 0},
 		{"no typ that is empty text", `{"alg":"ES256","typ":""}`, 0},
 		{"a kid of 256 bytes", `{"alg":"ES256","kid":"` + strings.Repeat("k", 256) + `"}`, 0},
+		{"a kid of 256 bytes that are all escaped", `{"alg":"ES256","kid":"` + strings.Repeat(`\u0061`, 256) + `"}`, 0},
+		{"a typ of 256 bytes", `{"alg":"ES256","typ":"` + strings.Repeat("t", 256) + `"}`, 0},
+		{"a nonce that is as long as a header can be", `{"alg":"ES256","nonce":"` + strings.Repeat(`\n`, 2000) + `"}`, 0},
 		{"a kid that looks like a path is only a name", `{"alg":"ES256","kid":"../../../../dev/null"}`, 0},
 		{"a kid that looks like a query is only a name", `{"alg":"ES256","kid":"x' UNION SELECT 'a"}`, 0},
 
@@ -82,6 +85,8 @@ func TestHeaderRules(t *testing.T) {
 		{"addresses of keys", `{"alg":"ES256","jku":["https://a.test"]}`, jws.KindMalformed},
 		{"a nonce that is text, as some issuers send it", `{"alg":"ES256","nonce":"x"}`, 0},
 		{"a nonce that is a number", `{"alg":"ES256","nonce":5}`, jws.KindMalformed},
+		{"a kid of 257 escapes", `{"alg":"ES256","kid":"` + strings.Repeat(`\u0061`, 257) + `"}`, jws.KindMalformed},
+		{"a typ of 257 bytes", `{"alg":"ES256","typ":"` + strings.Repeat("t", 257) + `"}`, jws.KindMalformed},
 		{"a kid that is a number", `{"alg":"ES256","kid":1}`, jws.KindMalformed},
 		{"a kid that is null", `{"alg":"ES256","kid":null}`, jws.KindMalformed},
 		{"a kid that is an array", `{"alg":"ES256","kid":["k1"]}`, jws.KindMalformed},

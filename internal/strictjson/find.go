@@ -5,54 +5,154 @@ import (
 	"unicode/utf8"
 )
 
-// Find returns the value of a member of the outermost object, for who has to know one before it is worth to check the document. Of a document that
-// Object refuses, it may find anything.
-func Find(document, name string) (value string, found bool) {
-	r := reader{data: document}
-	r.blanks()
-	if !r.take('{') {
-		return "", false
+// Find returns the value of a member of the outermost object, for who has to know one before it is worth to check the document. It is "" if there is none.
+// Of a document that Object refuses, it may find anything, but nothing that is not followed by the comma or bracket that ends it.
+//
+// If more than most members and elements, at all depths, begin before the end of that value, it is ErrTooMany: they are what takes time. Those of the
+// outermost object count as four, for their names are read; an empty object or array counts as if there were something in it.
+func Find(document, name string, most int) (value string, err error) {
+	f := finder{data: document, left: most}
+	if f.mark() != '{' {
+		return "", ErrSyntax
 	}
-	for {
-		r.blanks()
-		if r.peek() != '"' {
-			return "", false
+	f.pos++
+	for first := true; ; first = false {
+		here, err := f.name(name)
+		if err != nil && first && f.mark() == '}' {
+			return "", nil
 		}
-		from := r.pos + 1
-		end, escaped := stringEnd(document, r.pos)
-		here := document[from:end] == name || escaped && mayBegin(document[from:end], name) && spells(document[from:end], name)
-		r.pos = end + 1
-		r.blanks()
-		if !r.take(':') {
-			return "", false
+		if err != nil {
+			return "", err
 		}
-		r.blanks()
-		start := r.pos
-		r.pos = valueEnd(document, start)
+		start := f.pos
+		if err := f.value(); err != nil {
+			return "", err
+		}
 		if here {
-			return trimmed(document[start:r.pos]), true
+			return valueOf(document[start:f.pos])
 		}
-		if !r.take(',') {
-			return "", false
+		if document[f.pos] != ',' {
+			return "", nil
+		}
+		f.pos++
+		if f.left -= ownMember; f.left < 0 {
+			return "", ErrTooMany
 		}
 	}
 }
 
-// mayBegin is false if what stands between the quotes of a string, which has an escape in it, plainly begins otherwise than name. It spares most names a
-// closer look.
-func mayBegin(quoted, name string) bool {
-	if name == "" || quoted == "" {
-		return false
+// ownMember is how many members and elements, of which nothing is read, take as long as one of which the name is.
+const ownMember = 4
+
+// finder goes through a document by its marks alone: quotes, commas and brackets. What stands between them, but for strings, it does not look at.
+type finder struct {
+	data string
+	pos  int
+	left int // how many more members and elements there may be
+}
+
+// mark goes to the next mark and returns it, or NUL, which is none, at the end.
+func (f *finder) mark() byte {
+	f.pos = nextMark(f.data, f.pos)
+	if f.pos < len(f.data) {
+		return f.data[f.pos]
 	}
-	isLetter := 'A' <= name[0] && name[0] <= 'z' && name[0] != '\\'
-	if quoted[0] == '\\' {
-		return !isLetter || strings.HasPrefix(quoted, `\u`) // the others stand for no letter
+	return 0
+}
+
+// name goes past the name of a member, and reports whether it is the one that is looked for.
+func (f *finder) name(name string) (here bool, err error) {
+	if f.mark() != '"' {
+		return false, ErrSyntax
 	}
-	return quoted[0] == name[0]
+	start := f.pos + 1
+	end, escaped := stringEnd(f.data, start)
+	f.pos = min(end+1, len(f.data))
+	quoted := f.data[start:end]
+	if !escaped {
+		return quoted == name, nil
+	}
+	return spells(quoted, name), nil
+}
+
+// value goes to the comma or bracket that ends a member.
+func (f *finder) value() error {
+	for open := 0; ; f.pos++ {
+		switch f.mark() {
+		case '"':
+			f.pos, _ = stringEnd(f.data, f.pos+1)
+		case ',':
+			if open == 0 {
+				return nil
+			}
+			f.left--
+		case '{', '[':
+			open++
+			f.left--
+		case '}', ']':
+			if open == 0 {
+				return nil
+			}
+			open--
+		default: // the end, or a control character that looks like a mark
+			return ErrSyntax
+		}
+		if f.left < 0 {
+			return ErrTooMany
+		}
+	}
+}
+
+// valueOf is the value in what follows the name of a member.
+func valueOf(rest string) (value string, err error) {
+	r := reader{data: rest}
+	r.blanks()
+	if !r.take(':') {
+		return "", ErrSyntax
+	}
+	r.blanks()
+	value = strings.TrimRight(rest[r.pos:], " \t\r\n")
+	if value == "" {
+		return "", ErrSyntax
+	}
+	return value, nil
 }
 
 // spells reports whether what stands between the quotes of a string says name.
 func spells(quoted, name string) bool {
+	for i := range len(name) {
+		char, size := asciiEscape(quoted)
+		if size == 0 {
+			return spellsRest(quoted, name[i:])
+		}
+		if char != name[i] {
+			return false
+		}
+		quoted = quoted[size:]
+	}
+	return quoted == ""
+}
+
+// asciiEscape is the first letter that a string says, and how many bytes it takes, if it stands for itself or is written in hexadecimal digits, and is
+// ASCII, as nearly all are; else the size is 0.
+func asciiEscape(quoted string) (char byte, size int) {
+	if quoted == "" || quoted[0] >= utf8.RuneSelf {
+		return 0, 0
+	}
+	if quoted[0] != '\\' {
+		return quoted[0], 1
+	}
+	if len(quoted) < 6 || quoted[1] != 'u' || quoted[2] != '0' || quoted[3] != '0' {
+		return 0, 0
+	}
+	high, low := hex[quoted[4]], hex[quoted[5]]
+	if high < 0 || high > 7 || low < 0 {
+		return 0, 0
+	}
+	return byte(high<<4 | low), 6 //nolint:gosec // below 128
+}
+
+func spellsRest(quoted, name string) bool {
 	r := reader{data: quoted}
 	for name != "" {
 		if !r.take('\\') {
@@ -63,50 +163,10 @@ func spells(quoted, name string) bool {
 			continue
 		}
 		char, err := r.escape()
-		size := utf8.RuneLen(char)
-		if err != nil || size > len(name) || string(char) != name[:size] {
+		if err != nil || !strings.HasPrefix(name, string(char)) {
 			return false
 		}
-		name = name[size:]
+		name = name[utf8.RuneLen(char):]
 	}
 	return r.pos == len(quoted)
-}
-
-// valueEnd returns where the value that begins at i, and the blanks after it, end, by brackets and quotes alone.
-func valueEnd(s string, i int) int {
-	for open := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '"' {
-			i, _ = stringEnd(s, i)
-			continue
-		}
-		if open == 0 && (c == ',' || c == '}' || c == ']') {
-			return i
-		}
-		open += int(nesting[c])
-	}
-	return len(s)
-}
-
-// nesting is by how much a byte outside of strings changes how many brackets are open.
-var nesting = [256]int8{'{': 1, '[': 1, '}': -1, ']': -1}
-
-// stringEnd returns where the quote is that ends the string whose first quote is at i, and whether there are escapes in it. Control characters, which Object
-// does not take, are nothing special.
-func stringEnd(s string, i int) (end int, escaped bool) {
-	for i++; i < len(s) && s[i] != '"'; i++ {
-		if s[i] == '\\' {
-			escaped = true
-			i++
-		}
-	}
-	return min(i, len(s)), escaped
-}
-
-// trimmed is a value without the blanks after it.
-func trimmed(value string) string {
-	for len(value) > 0 && isBlank(value[len(value)-1]) {
-		value = value[:len(value)-1]
-	}
-	return value
 }

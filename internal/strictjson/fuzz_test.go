@@ -38,8 +38,8 @@ func FuzzObject(f *testing.F) {
 			scanned = append(scanned, member{name, []byte(value)})
 		})
 		require.Equal(t, err, scanErr, "Scan is Object in one pass")
-		_, found := strictjson.Find(string(data), "no such member")
-		require.False(t, found)
+		value, _ := strictjson.Find(string(data), "no such member", len(data))
+		require.Empty(t, value)
 		if err != nil {
 			require.Empty(t, members)
 			require.False(t, plain(data), "refused without a reason: %v", err)
@@ -60,8 +60,8 @@ func FuzzObject(f *testing.F) {
 			require.Equal(t, members[i], start[i], "what was cut off is not found, or found whole")
 		}
 		for _, m := range members {
-			value, found := strictjson.Find(string(data), m.name)
-			require.True(t, found)
+			value, err := strictjson.Find(string(data), m.name, len(data))
+			require.NoError(t, err)
 			require.Equal(t, string(m.value), value)
 		}
 		for _, m := range members {
@@ -154,4 +154,84 @@ func plain(data []byte) bool {
 			return false
 		}
 	}
+}
+
+// FuzzFind holds Find against encoding/json, token by token: in a document that Object accepts it finds what is there, up to as many members and
+// elements as it is given; in any other it returns.
+func FuzzFind(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"iss":"x"}`, ` { "a" : [ "x]" , {"iss":"no"} ] , "\\":"\"," , "\u0069ss" : "yes" , "n":-1.5 } `, `{"a":[[],{},[ ],[1],{"b":{}}],"iss":""}`,
+		`{"iss":{"iss":[1,2,{"iss":3}]},"aiss":1}`, `{"\\\\\\\\":"\\\\\\\"","i\u0073s":1}`, `{"12345678":"\"234567\\","iss":"1234567\""}`,
+		`{"\u0069\u0073\u0074":1,"ISS":2,"iss ":3,"is\u0073":4}`, `{"a":"é\ud83d\ude00","é":1,"\u00e9":2}`, `{"a":1,"iss":`, `{"iss"`, `[]`, `{"a":]"iss":1}`,
+		crowded(20, 20), deep(32),
+	} {
+		for most := range 30 {
+			f.Add(seed, "iss", uint16(most))
+		}
+		f.Add(seed, "", uint16(100))
+		f.Add(seed, `\`, uint16(100))
+	}
+	f.Fuzz(func(t *testing.T, document, name string, most uint16) {
+		value, err := strictjson.Find(document, name, int(most))
+		require.Contains(t, document, value)
+		require.True(t, value == "" || err == nil)
+		whole := "" // the value of a member that is not cut off
+		if strictjson.Object([]byte(document), func(string, []byte) error { return nil }) != nil {
+			return
+		}
+		read := readMembers(t, document)
+		total := 0
+		for _, m := range read {
+			if total = m.begun; m.name == name {
+				whole = m.value
+				break
+			}
+		}
+		if total > int(most) {
+			require.ErrorIs(t, err, strictjson.ErrTooMany)
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, whole, value)
+	})
+}
+
+type readMember struct {
+	name, value string
+	begun       int // how many members and elements, itself not counted, begin before its end, as Find counts them
+}
+
+// readMembers are the members of a good document, by encoding/json.
+func readMembers(t *testing.T, document string) (list []readMember) {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(document))
+	token := func() json.Token {
+		tok, err := dec.Token()
+		require.NoError(t, err)
+		return tok
+	}
+	var skip func() int
+	skip = func() (begun int) {
+		opens := token()
+		if opens != json.Delim('{') && opens != json.Delim('[') {
+			return 0
+		}
+		for dec.More() {
+			if opens == json.Delim('{') {
+				token()
+			}
+			begun += 1 + skip()
+		}
+		token()
+		return max(begun, 1)
+	}
+	token()
+	for begun := 0; dec.More(); begun += 4 {
+		name, _ := token().(string)
+		start := dec.InputOffset()
+		begun += skip()
+		value := strings.TrimLeft(strings.TrimLeft(document[start:dec.InputOffset()], " \t\r\n"), ":")
+		list = append(list, readMember{name, strings.TrimLeft(value, " \t\r\n"), begun})
+	}
+	return list
 }

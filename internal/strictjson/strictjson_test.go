@@ -290,26 +290,70 @@ func TestScan(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	const document = ` { "a" : [ "x]" , {"iss":"no"} ] , "\\":"\"," , "\u0069ss" : "yes" , "n":-1.5 }`
-	for name, want := range map[string]string{"a": `[ "x]" , {"iss":"no"} ]`, `\`: `"\","`, "iss": `"yes"`, "n": "-1.5"} {
-		value, found := strictjson.Find(document, name)
-		require.True(t, found, name)
+	for name, want := range map[string]string{"a": `[ "x]" , {"iss":"no"} ]`, `\`: `"\","`, "iss": `"yes"`, "n": "-1.5", "no": ""} {
+		value, err := strictjson.Find(document, name, 100)
+		require.NoError(t, err, name)
 		require.Equal(t, want, value)
 	}
-	for _, document := range []string{``, `[]`, `{`, `{"iss"`, `{"iss" "x"}`, `{iss:"x"}`, `{"a":"iss"}`, `{"a":{"iss":1}}`, `["iss"]`, `{"a":"`, `{"a":"\`, `{"a":]"iss":1}`} {
-		_, found := strictjson.Find(document, "iss")
-		require.False(t, found, document)
+	for _, document := range []string{
+		``, `[]`, `{`, `{"iss"`, `{"iss" "x"}`, `{"a":"iss"`, `["iss"]`, `{"a":"`, `{"a":"\`, `{"iss":"x"`, `{"iss":"x" `, `{"iss":1`, `{"iss":}`,
+		`{"iss"}`, `{"a":1,}`, `{"a":1,,"iss":"x"}`, "{\"a\":1\x02,\"iss\":\"x\"}", "{\"a\":1\x0c\"iss\":\"x\"}",
+	} {
+		value, err := strictjson.Find(document, "iss", 100)
+		require.ErrorIs(t, err, strictjson.ErrSyntax, document)
+		require.Empty(t, value)
+	}
+	for _, document := range []string{`{}`, ` { } `, `{iss:"x"}`, `{"a":"iss"}`, `{"a":{"iss":1}}`, `{"a":[{"iss":1},"iss"]}`, `{"a":"\",\"iss\":1"}`, `{"is\u0074":1,"\niss":2,"iss\u0000":3}`} {
+		value, err := strictjson.Find(document, "iss", 100)
+		require.NoError(t, err, document)
+		require.Empty(t, value, document)
 	}
 }
 
+func TestFindGoesPastSoManyMembersAndElements(t *testing.T) {
+	for before, begun := range map[string]int{
+		``: 0, `"a":1,`: 4, `"a":1,"b":2,`: 8, `"a":[],"b":{ },`: 10, `"a":[1],`: 5, `"a":[1,2],`: 6, `"a":{"iss":1,"b":{"c":[]}},`: 8, `"a":[[[]]],`: 7,
+		`"a":",,[[",`: 4, `"\u0061":"\u0061",`: 4, `"a":"\\",`: 4, `"":"\"",`: 4, `"1":"\"",`: 4, `"1234":"\"",`: 4,
+	} {
+		document := "{" + before + `"iss":"x","a":[1,2,3]}`
+		for most := range begun {
+			_, err := strictjson.Find(document, "iss", most)
+			require.ErrorIs(t, err, strictjson.ErrTooMany, document)
+		}
+		value, err := strictjson.Find(document, "iss", begun)
+		require.NoError(t, err, document)
+		require.Equal(t, `"x"`, value)
+	}
+}
+
+// Eight bytes are read at once, so each of them is the first, and each string ends at each of them.
+func TestFindPastStringsOfAnyLength(t *testing.T) {
+	for _, part := range []string{`x`, `\\`, `\"`, `\n`, `\u005c`, `\\\"`, `x\"`, `,`, `[`, `é`, "\x7f"} {
+		for blanks := range 9 {
+			for n := range 30 {
+				text := strings.Repeat(part, n)
+				document := `{"` + text + `a":` + strings.Repeat(" ", blanks) + `["` + text + `",` + `"` + text + `\\"],"iss":"` + text + `"}`
+				value, err := strictjson.Find(document, "iss", 100)
+				require.NoError(t, err)
+				require.Equal(t, `"`+text+`"`, value)
+			}
+		}
+	}
+}
+
+// What was cut off within a value, or right after it, is not found: there may be more of it.
 func TestFindInWhatIsCutOffAnywhere(t *testing.T) {
 	const document = `{"a":["x]",{"b":"\\"}],"iss":"a\"b","\u0069ss":"\u0061","n":-1.5}`
 	for cut := range len(document) {
-		for _, end := range []string{"", `"`, `\`, `{"iss":"`, `"iss":"`, `"iss":"x\`} {
-			for _, name := range []string{"a", "iss", "n", ""} {
-				whole := document[:cut] + end
-				value, found := strictjson.Find(whole, name)
-				require.True(t, found || value == "")
-				require.Contains(t, whole, value, "nothing but what is there")
+		for _, name := range []string{"a", "iss", "n", ""} {
+			whole, err := strictjson.Find(document, name, 100)
+			require.NoError(t, err)
+			value, err := strictjson.Find(document[:cut], name, 100)
+			require.Equal(t, err == nil, value != "")
+			require.True(t, value == "" || value == whole, value)
+			for _, end := range []string{`"`, `\`, `{"iss":"`, `"iss":"`, `"iss":"x\`} {
+				value, _ := strictjson.Find(document[:cut]+end, name, 100)
+				require.Contains(t, document[:cut]+end, value, "nothing but what is there")
 			}
 		}
 	}

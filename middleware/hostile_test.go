@@ -1,0 +1,138 @@
+package middleware_test
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/token"
+)
+
+// hostile is a request as anybody can send one, made to cost as much as possible.
+type hostile struct {
+	name string
+	r    *http.Request
+}
+
+// repeated repeats part between open and end to a text of at most size bytes.
+func repeated(size int, open, part, end string) string {
+	return open + strings.Repeat(part, max(0, size-len(open)-len(end))/len(part)) + end
+}
+
+// hostiles are costly requests: a header that is no token, tokens that no verifier accepts, and many cookies.
+func hostiles(i *localissuer.Issuer, alg string) (list []hostile) {
+	b64 := base64.RawURLEncoding.EncodeToString
+	claims := []byte(`{"iss":"` + i.URL() + `","sub":"alice","aud":"` + audience + `","exp":9999999999,"iat":1700000000}`)
+	usual := i.Sign(alg, nil, claims)
+	signature := usual[strings.LastIndexByte(usual, '.'):]
+	head := `{"alg":"` + alg + `","kid":"` + i.KeyID(alg) + `"`
+	bearer := func(name, credential string) {
+		list = append(list, hostile{name, get("/", "Authorization: Bearer "+credential)})
+	}
+	for _, part := range []string{"x", "~", "+", "~xxxxxxx", "."} {
+		for _, size := range []int{16 << 10, 1 << 20} {
+			bearer(part+" and nothing else", strings.Repeat(part, size/len(part)))
+		}
+	}
+	for name, part := range map[string]string{
+		"a text": "x", "escapes": `\u0061`, "short escapes": `\n`, "surrogates": `\ud83d\ude00`, "quotes": `\"`, "other letters": "é",
+	} {
+		for _, size := range []int{4 << 10, 8 << 10} {
+			header := b64([]byte(repeated(size, head+`,"x":"`, part, `"}`)))
+			far := `{` + repeated(1700, `"y":["`, `12345\n890123456","`, `"],`) + string(claims[1:len(claims)-1])
+			bearer("a header of "+name+", and an issuer far back", header+"."+b64([]byte(repeated((16<<10-len(header)-len(signature)-8)/4*3, far+`,"z":"`, "z", `"}`)))+signature)
+			bearer("a header of "+name, header+"."+b64([]byte(repeated((16<<10-len(header)-len(signature)-8)/4*3, string(claims[:len(claims)-1])+`,"z":"`, "z", `"}`)))+signature)
+		}
+	}
+	for name, part := range map[string]string{
+		"members": `"":1,`, "escaped members": `"\n":1,`, "members escaped to nearly alg": `"\u0061\u006c\u0066":1,`, "numbers": `1,`, "arrays": `[],`, "strings": `"",`,
+	} {
+		for _, size := range []int{4 << 10, 8 << 10} {
+			open, end := head+`,"y":[`, `1]}`
+			if strings.Contains(part, ":") {
+				open, end = `{`, head[1:]+"}"
+			}
+			header := b64([]byte(repeated(size, open, part, end)))
+			bearer("a header of "+name, header+"."+b64(claims)+signature)
+		}
+	}
+	bearer("another payload", strings.Join(strings.Split(usual, ".")[:1], "")+"."+b64([]byte(repeated(11<<10, string(claims[:len(claims)-1])+`,"z":"`, "z", `"}`)))+signature)
+	many := get("/")
+	for range 1000 {
+		many.Header.Add("Authorization", "Bearer "+usual)
+	}
+	list = append(list, hostile{"many Authorization headers", many})
+	list = append(list, hostile{"a scheme and nothing else", get("/", "Authorization: "+strings.Repeat("x", 1<<20))})
+	list = append(list, hostile{"blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", 1<<20)+usual)})
+	for name, part := range map[string]string{"empty cookies": ";", "cookies": "a=b; ", "blanks": " ", "cookies of nearly that name": "sessio=b; ", "cookies of that name": "session=b; "} {
+		for _, size := range []int{16 << 10, 1 << 20} {
+			list = append(list, hostile{name, get("/", "Cookie: "+strings.Repeat(part, size/len(part)))})
+		}
+	}
+	cookies := get("/")
+	for range 10000 {
+		cookies.Header.Add("Cookie", "a=b")
+	}
+	return append(list, hostile{"many Cookie headers", cookies})
+}
+
+// hostileGuard reads tokens of an issuer, and of another, from the Authorization header and a cookie.
+func hostileGuard(tb testing.TB, i *localissuer.Issuer) http.Handler {
+	tb.Helper()
+	mux, err := token.NewMux(newVerifier(tb, i), newVerifier(tb, localissuer.New("https://other.example")))
+	require.NoError(tb, err)
+	g := newGuard(tb, middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session")))
+	return g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+}
+
+func TestCostlyRequestsAreRefused(t *testing.T) {
+	i := localissuer.New("https://id.example")
+	h := hostileGuard(t, i)
+	require.Equal(t, http.StatusOK, serve(h, get("/", "Authorization: Bearer "+i.AccessToken(audience))).Code)
+	for _, c := range hostiles(i, "ES256") {
+		require.Contains(t, []int{http.StatusBadRequest, http.StatusUnauthorized}, serve(h, c.r).Code, c.name)
+	}
+}
+
+// BenchmarkHostile shows for each algorithm what the costliest request costs, as a multiple of one with a usual token under the same key. What net/http does
+// to read either from a connection is not in it. Read it with GOMAXPROCS=1 GOGC=400 and -benchtime 1x; -v tells which requests they are.
+func BenchmarkHostile(b *testing.B) {
+	i := localissuer.New("https://id.example")
+	h := hostileGuard(b, i)
+	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
+		b.Run(alg, func(b *testing.B) {
+			usual := hostile{"", get("/", "Authorization: Bearer "+i.Sign(alg, nil, []byte(`{"iss":"`+i.URL()+`","sub":"alice","aud":"`+audience+`","exp":9999999999}`)))}
+			require.Equal(b, http.StatusOK, serve(h, usual.r).Code)
+			all := append([]hostile{usual}, hostiles(i, alg)...)
+			took := make([]time.Duration, len(all))
+			for range 100 * b.N {
+				for n, c := range all {
+					w := deaf{http.Header{}}
+					start := time.Now()
+					h.ServeHTTP(w, c.r)
+					if d := time.Since(start); took[n] == 0 || d < took[n] {
+						took[n] = d
+					}
+				}
+			}
+			order := make([]int, len(all))
+			for n := range order {
+				order[n] = n
+			}
+			slices.SortFunc(order, func(x, y int) int { return cmp.Compare(took[y], took[x]) })
+			for _, n := range order[:3] {
+				b.Logf("%s: %s, %.2f", alg, all[n].name, float64(took[n])/float64(took[0]))
+			}
+			b.ReportMetric(float64(took[order[0]])/float64(took[0]), "x/valid")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
