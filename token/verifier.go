@@ -211,19 +211,14 @@ func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message, now tim
 	if err != nil {
 		return nil, now, err
 	}
-	fitting := false
-	for _, key := range keys { // of which there is one, but for a rotation or a token that does not say which
-		err := msg.Verify(key)
-		if err == nil {
-			return key, now, nil
-		}
-		e, ok := errors.AsType[*jws.Error](err)
-		fitting = fitting || ok && e.Kind == jws.KindSignature
+	key, err := msg.Signer(keys) // of which there is one, but for a rotation or a token that does not say which
+	if err == nil {
+		return key, now, nil
 	}
-	if !fitting {
-		return nil, now, refuse(ReasonUnknownKey, "kid")
+	if e, ok := errors.AsType[*jws.Error](err); ok && e.Kind == jws.KindSignature {
+		return nil, now, refuse(ReasonSignature, "signature")
 	}
-	return nil, now, refuse(ReasonSignature, "signature")
+	return nil, now, refuse(ReasonUnknownKey, "kid")
 }
 
 // undecided is the error of a token whose keys could not be had.

@@ -106,14 +106,18 @@ func (m *Message) PeekPayload(size int) (string, error) {
 // Payload returns what ReadPayload returned.
 func (m *Message) Payload() string { return m.payload }
 
-// Verify returns nil only if the signature over the token's own bytes is that of one of the keys under the header's algorithm. Otherwise
-// it is KindSignature if the signature could have been that of one of them, and KindKey if not.
+// Signer returns the first of the keys whose signature over the token's own bytes it is, under the header's algorithm. If there is none, its
+// error is KindSignature if the signature could have been that of one of them, and KindKey if not.
 //
 // A key is an *rsa.PublicKey, an *ecdsa.PublicKey or an ed25519.PublicKey; anything else is KindKey, and so is a key that is
 // unfit: RSA outside of 2048 to 4096 bits or with an exponent below 65537, a point off the curve or of small order, another
 // curve than the algorithm's.
+func (m *Message) Signer(keys []crypto.PublicKey) (crypto.PublicKey, error) {
+	return signer(m.header.Algorithm, keys, m.compact[:m.last], m.signature[:m.signatureSize]) // RFC 7515 section 5.1
+}
+
+// Verify is Signer for who does not ask which key it is.
 func (m *Message) Verify(keys ...crypto.PublicKey) error {
-	var near [2 << 10]byte                           // most tokens are shorter
-	input := append(near[:0], m.compact[:m.last]...) // RFC 7515 section 5.1
-	return verify(m.header.Algorithm, keys, input, m.signature[:m.signatureSize])
+	_, err := m.Signer(keys)
+	return err
 }

@@ -18,30 +18,36 @@ const (
 
 // VerifySignature is the check behind [Message.Verify], for a signature and an input that did not come as a compact JWS.
 func VerifySignature(alg string, key crypto.PublicKey, input, signature []byte) error {
-	return verify(alg, []crypto.PublicKey{key}, input, signature)
+	_, err := signer(alg, []crypto.PublicKey{key}, string(input), signature)
+	return err
 }
 
-// verify hashes the input once, however many keys there are.
-func verify(alg string, keys []crypto.PublicKey, input, signature []byte) error {
+// signer hashes the input once, however many keys there are.
+func signer(alg string, keys []crypto.PublicKey, input string, signature []byte) (crypto.PublicKey, error) {
 	a, ok := algorithms[alg]
 	if !ok {
-		return refuse(KindAlgorithm)
+		return nil, refuse(KindAlgorithm)
 	}
-	var digest []byte
-	if a.scheme != edwards && len(keys) > 0 {
-		digest = a.digest(input)
+	var near [2 << 10]byte // most inputs are shorter
+	text, digest := near[:0], []byte(nil)
+	if len(keys) > 0 {
+		if a.scheme == edwards {
+			text = append(text, input...)
+		} else {
+			digest = a.digest(input, near[:])
+		}
 	}
 	kind := KindKey
 	for _, key := range keys {
-		got := a.verify(key, input, digest, signature)
+		got := a.verify(key, text, digest, signature)
 		if got == 0 {
-			return nil
+			return key, nil
 		}
 		if got == KindSignature {
 			kind = got
 		}
 	}
-	return refuse(kind)
+	return nil, refuse(kind)
 }
 
 // verify is 0 only if the signature is that of key.
@@ -111,24 +117,39 @@ func (a algorithm) verifyEd25519(key ed25519.PublicKey, input, signature []byte)
 }
 
 // digest returns the hash of the input, with room for a DER signature behind it: crypto/* keeps both from the stack, and so they are one
-// allocation.
-func (a algorithm) digest(input []byte) []byte {
+// allocation. It hashes by way of by, as bytes is what hashes take.
+func (a algorithm) digest(input string, by []byte) []byte {
 	room := 0
 	if a.scheme == ecdsaRaw {
 		room = maxDER
 	}
 	digest := make([]byte, 0, a.hash.Size()+room)
+	if len(input) > len(by) {
+		return a.hashed(digest, input)
+	}
+	text := by[:copy(by, input)]
 	switch a.hash {
 	case crypto.SHA256:
-		sum := sha256.Sum256(input)
+		sum := sha256.Sum256(text)
 		return append(digest, sum[:]...)
 	case crypto.SHA384:
-		sum := sha512.Sum384(input)
+		sum := sha512.Sum384(text)
 		return append(digest, sum[:]...)
 	default:
-		sum := sha512.Sum512(input)
+		sum := sha512.Sum512(text)
 		return append(digest, sum[:]...)
 	}
+}
+
+// hashed appends the hash of a long input, part by part.
+func (a algorithm) hashed(digest []byte, input string) []byte {
+	h, part := a.hash.New(), make([]byte, 2<<10)
+	for input != "" {
+		n := copy(part, input)
+		h.Write(part[:n])
+		input = input[n:]
+	}
+	return h.Sum(digest)
 }
 
 func verdict(good bool) Kind {
