@@ -95,7 +95,7 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 		if into != nil {
 			into.WriteString(r.data[start:end])
 		} else {
-			r.skipShort()
+			r.skipEscapes()
 		}
 		if r.take('"') {
 			return nil
@@ -117,14 +117,44 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 	}
 }
 
-// skipShort goes past escapes of two letters.
-func (r *reader) skipShort() {
-	for r.pos+1 < len(r.data) && r.data[r.pos] == '\\' && short[r.data[r.pos+1]] != 0 {
-		r.pos += 2
+// skipEscapes goes past escapes that are good, and what stands for itself behind them. Where it stops, escape says what is wrong, if anything is.
+func (r *reader) skipEscapes() {
+	pos := r.pos
+	for {
+		size := escapeSize(r.data[pos:])
+		if size == 0 {
+			break
+		}
+		pos += size
 	}
+	r.pos = pos
 	if r.peek() != '\\' {
-		r.pos = plain(r.data, r.pos)
+		r.pos = plain(r.data, pos)
 	}
+}
+
+// escapeSize is how many bytes the escape takes that s begins with, or the two of a surrogate pair; 0 if it begins with none that is good.
+func escapeSize(s string) int {
+	if len(s) < 2 || s[0] != '\\' {
+		return 0
+	}
+	if short[s[1]] != 0 {
+		return 2
+	}
+	if s[1] != 'u' || len(s) < 6 {
+		return 0
+	}
+	first, second := hex[s[2]], hex[s[3]]
+	if first|second|hex[s[4]]|hex[s[5]] < 0 {
+		return 0
+	}
+	if first != 0xd || second < 8 { // most are no surrogate
+		return 6
+	}
+	if second >= 0xc || len(s) < 12 || s[6] != '\\' || s[7] != 'u' || hex[s[8]] != 0xd || hex[s[9]] < 0xc || hex[s[10]]|hex[s[11]] < 0 {
+		return 0
+	}
+	return 12
 }
 
 // escape reads what stands after a backslash.
