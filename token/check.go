@@ -23,7 +23,7 @@ func (p *policy) checkHeader(h jws.Header) error {
 // all of them yet.
 func (p *policy) checkEarly(c *Claims, m *members, now time.Time) error {
 	if m.tells(atIssuer) {
-		if err := p.checkIssuer(c); err != nil {
+		if err := p.checkIssuer(m); err != nil {
 			return err
 		}
 	}
@@ -58,8 +58,8 @@ func (p *policy) check(c *Claims, m *members, now time.Time) error {
 	return p.checkClient(c)
 }
 
-func (p *policy) checkIssuer(c *Claims) error {
-	if c.issuer != p.issuer { // RFC 7519 section 4.1.1, RFC 9068 section 4: exactly
+func (p *policy) checkIssuer(m *members) error {
+	if !says(*m.at(atIssuer), p.issuer) { // RFC 7519 section 4.1.1, RFC 9068 section 4: exactly
 		return refuse(ReasonIssuer, "iss")
 	}
 	return nil
@@ -73,13 +73,13 @@ func (p *policy) checkAudience(c *Claims) error {
 }
 
 func (p *policy) checkExpiry(c *Claims, now time.Time) error {
-	if c.expiry.IsZero() {
+	if !c.expiry.given {
 		if p.mayLackExpiry() {
 			return nil // checkLifetime demands iat
 		}
 		return refuse(ReasonClaim, "exp")
 	}
-	if !now.Before(c.expiry.Add(p.leeway)) { // RFC 7519 section 4.1.4: on or after
+	if !now.Before(c.expiry.time().Add(p.leeway)) { // RFC 7519 section 4.1.4: on or after
 		return refuse(ReasonExpired, "exp")
 	}
 	return nil
@@ -87,10 +87,10 @@ func (p *policy) checkExpiry(c *Claims, now time.Time) error {
 
 func (p *policy) checkStart(c *Claims, now time.Time) error {
 	latest := now.Add(p.leeway)
-	if latest.Before(c.notBefore) {
+	if latest.Before(c.notBefore.time()) {
 		return refuse(ReasonNotYetValid, "nbf")
 	}
-	if latest.Before(c.issuedAt) {
+	if latest.Before(c.issuedAt.time()) {
 		return refuse(ReasonNotYetValid, "iat")
 	}
 	return nil
@@ -101,13 +101,13 @@ func (p *policy) checkLifetime(c *Claims, now time.Time) error {
 	if p.maxLifetime == 0 && p.maxAge == 0 {
 		return nil
 	}
-	if c.issuedAt.IsZero() {
+	if !c.issuedAt.given {
 		return refuse(ReasonLifetime, "iat")
 	}
-	if p.maxLifetime > 0 && c.expiry.Sub(c.issuedAt) > p.maxLifetime {
+	if p.maxLifetime > 0 && c.expiry.time().Sub(c.issuedAt.time()) > p.maxLifetime {
 		return refuse(ReasonLifetime, "exp")
 	}
-	if p.maxAge > 0 && now.Add(-p.leeway).Sub(c.issuedAt) > p.maxAge {
+	if p.maxAge > 0 && now.Add(-p.leeway).Sub(c.issuedAt.time()) > p.maxAge {
 		return refuse(ReasonLifetime, "iat")
 	}
 	return nil

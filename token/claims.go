@@ -19,23 +19,25 @@ import (
 //
 // All methods are safe for concurrent use.
 type Claims struct {
-	issuer, subject, clientID, id string
-	keyID, algorithm              string
+	// There may be a million of them, which is why they are small and have few pointers.
 
-	audience                    [1]string // what audiences is of, if it is one
-	audiences                   []string
+	subject, clientID, id       string // most of them parts of the payload
+	payload                     string
+	audiences                   []string // those of the policy, or a part of them, wherever it can be
 	scopes                      scope.Set
-	expiry, notBefore, issuedAt time.Time
+	expiry, notBefore, issuedAt moment
 
-	bound         bool
-	confirmations []Proof
-	payload       string // the memory of all the strings
-
+	header   *jws.Header
+	bound    *bond            // nil: to nothing
 	verifier *Verifier        // that has verified them
 	signer   crypto.PublicKey // by which
-	kept     bool             // in a Cache
 	window   window           // empty unless they are remembered
+	kept     bool             // in a Cache
+	known    bool             // header is one of those that are remembered
 }
+
+// A bond is what a token is bound to. All of it has to be proved.
+type bond struct{ confirmations []Proof }
 
 var nothing Claims
 
@@ -48,7 +50,7 @@ func (c *Claims) get() *Claims {
 }
 
 // Issuer returns iss, which equals the policy's.
-func (c *Claims) Issuer() string { return c.get().issuer }
+func (c *Claims) Issuer() string { return c.get().verifier.issuer() }
 
 // Subject returns sub: a user, or with the client credentials grant whatever the issuer writes there. It is unique for one issuer
 // only, "" when missing, and never a client's name borrowed.
@@ -61,10 +63,17 @@ func (c *Claims) ClientID() string { return c.get().clientID }
 func (c *Claims) ID() string { return c.get().id }
 
 // KeyID returns the kid header of the token, or "". The issuer chooses it; it is no safe file name, URL part or log text.
-func (c *Claims) KeyID() string { return c.get().keyID }
+func (c *Claims) KeyID() string { return c.get().signedBy().KeyID }
 
 // Algorithm returns the alg header, as the token spells it.
-func (c *Claims) Algorithm() string { return c.get().algorithm }
+func (c *Claims) Algorithm() string { return c.get().signedBy().Algorithm }
+
+func (c *Claims) signedBy() *jws.Header {
+	if c.header == nil {
+		return &jws.Header{}
+	}
+	return c.header
+}
 
 // HasAudience reports whether aud holds exactly this audience.
 func (c *Claims) HasAudience(audience string) bool {
@@ -79,20 +88,27 @@ func (c *Claims) Scopes() scope.Set { return c.get().scopes }
 
 // Expiry returns exp, without leeway. It is the zero time if the token has none, which only a policy with a Type of its own and a
 // MaxAge accepts.
-func (c *Claims) Expiry() time.Time { return c.get().expiry }
+func (c *Claims) Expiry() time.Time { return c.get().expiry.time() }
 
 // IssuedAt returns iat, or the zero time.
-func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt }
+func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt.time() }
 
 // Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "". A token with a cnf was accepted
 // with a proof of everything in it.
 func (c *Claims) Confirmation(method string) string {
-	for _, p := range c.get().confirmations {
+	for _, p := range c.get().bound.proofs() {
 		if p.Method == method {
 			return p.Thumbprint
 		}
 	}
 	return ""
+}
+
+func (b *bond) proofs() []Proof {
+	if b == nil {
+		return nil
+	}
+	return b.confirmations
 }
 
 // Remembered reports whether a [Cache] knew the token, whose signature was then not checked again: for logs and metrics, as it is worth

@@ -5,6 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,8 +32,38 @@ func (c *Cache) Plant(i int, claims *Claims) {
 // PlantCopy is Plant with a copy for each token, as for verified ones.
 func (c *Cache) PlantCopy(i int, claims *Claims) {
 	k := key(KeyOf(i))
-	d, size := claims.detached(c.scopes)
+	d, size := claims.again().detached(c.scopes)
 	c.shard(&k).put(&k, d, slotBytes+size, -1)
+}
+
+// again is what another token would give that says the same: its payload, and the lists and texts in it, are its own.
+func (c *Claims) again() *Claims {
+	d := *c
+	d.payload = strings.Clone(c.payload)
+	within := func(text *string) {
+		if at := strings.Index(d.payload, *text); at >= 0 {
+			*text = d.payload[at : at+len(*text)]
+		} else {
+			*text = strings.Clone(*text)
+		}
+	}
+	for _, text := range []*string{&d.subject, &d.clientID, &d.id} {
+		within(text)
+	}
+	if !slices.Equal(c.audiences, c.verifier.policy.audiences) {
+		d.audiences = slices.Clone(c.audiences)
+		for i := range d.audiences {
+			within(&d.audiences[i])
+		}
+	}
+	if c.bound != nil {
+		d.bound = &bond{slices.Clone(c.bound.confirmations)}
+		for i := range d.bound.confirmations {
+			within(&d.bound.confirmations[i].Method)
+			within(&d.bound.confirmations[i].Thumbprint)
+		}
+	}
+	return &d
 }
 
 // anybody believes every verifier.
@@ -172,11 +205,19 @@ func TimesAgree(p Policy, expiry, notBefore, issuedAt, now time.Time) (verificat
 		return "", "", err
 	}
 	signer := ed25519.PublicKey(make([]byte, ed25519.PublicKeySize))
-	c := &Claims{issuer: p.Issuer, audiences: p.Audiences, expiry: expiry, notBefore: notBefore, issuedAt: issuedAt, signer: signer}
+	c := &Claims{audiences: p.Audiences, expiry: momentOf(expiry), notBefore: momentOf(notBefore), issuedAt: momentOf(issuedAt), signer: signer}
 	m := &members{}
+	*m.at(atIssuer) = strconv.Quote(p.Issuer)
 	cold := compiled.check(c, m, now)
 	c.window = compiled.window(c)
 	return ReasonOf(cold), ReasonOf(compiled.recheck(c, []crypto.PublicKey{signer}, nil, now)), nil
+}
+
+func momentOf(t time.Time) moment {
+	if t.IsZero() {
+		return moment{}
+	}
+	return moment{t.Unix(), int32(t.Nanosecond()), true}
 }
 
 // Said is what claims say, whoever verified them.
@@ -185,6 +226,6 @@ func Said(c *Claims) *Claims {
 		return nil
 	}
 	said := *c
-	said.verifier = nil
+	said.verifier, said.known = nil, false
 	return &said
 }

@@ -31,7 +31,7 @@ type headers struct {
 
 // headerTable is never written to once it is known.
 type headerTable struct {
-	bySegment map[string]header
+	bySegment map[string]*header
 	fullUntil map[*policy]time.Time
 }
 
@@ -46,7 +46,7 @@ type header struct {
 func (h *headers) read(msg *jws.Message) (passed *policy, err error) {
 	if table := h.known.Load(); table != nil {
 		if found, ok := table.bySegment[msg.HeaderSegment()]; ok {
-			msg.UseHeader(found.Header)
+			msg.UseHeader(&found.Header)
 			return found.passed, nil
 		}
 	}
@@ -71,10 +71,10 @@ func (h *headers) add(msg *jws.Message, p *policy) {
 		}
 	}
 	if own >= maxHeaders {
-		maps.DeleteFunc(next.bySegment, func(_ string, other header) bool { return other.passed == p })
+		maps.DeleteFunc(next.bySegment, func(_ string, other *header) bool { return other.passed == p })
 		own = 0
 	}
-	next.bySegment[strings.Clone(segment)] = header{msg.Header(), p} // the token itself is not kept
+	next.bySegment[strings.Clone(segment)] = &header{msg.Header(), p} // the token itself is not kept
 	if own+1 == maxHeaders {
 		next.fullUntil[p] = now.Add(headersLast)
 	}
@@ -83,7 +83,7 @@ func (h *headers) add(msg *jws.Message, p *policy) {
 
 func (t *headerTable) copied() *headerTable {
 	if t == nil {
-		return &headerTable{bySegment: map[string]header{}, fullUntil: map[*policy]time.Time{}}
+		return &headerTable{bySegment: map[string]*header{}, fullUntil: map[*policy]time.Time{}}
 	}
 	return &headerTable{bySegment: maps.Clone(t.bySegment), fullUntil: maps.Clone(t.fullUntil)}
 }

@@ -20,13 +20,13 @@ func knownMethod(method string) bool { return method == "x5t#S256" || method == 
 
 // checkProofs refuses a bound token unless every member of its cnf equals one of the proofs (RFC 7800 section 3.1).
 func (c *Claims) checkProofs(have []Proof) error {
-	if !c.bound {
+	if c.bound == nil {
 		return nil
 	}
-	if len(c.confirmations) == 0 {
+	if len(c.bound.confirmations) == 0 {
 		return refuse(ReasonProof, "cnf")
 	}
-	for _, wanted := range c.confirmations {
+	for _, wanted := range c.bound.confirmations {
 		if !wanted.among(have) {
 			return refuse(ReasonProof, "cnf")
 		}

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
@@ -14,13 +15,13 @@ const maxNumericDate = 253402300799
 // read takes from the payload's members what the claims getters return, but for the lists that readGrants takes. It judges form
 // only: a claim of the wrong JSON type refuses the token, whether or not the policy asks for it.
 func (p *policy) read(m *members, msg *jws.Message) (*Claims, error) {
-	h := msg.Header()
-	c := &Claims{keyID: h.KeyID, algorithm: h.Algorithm, payload: msg.Payload()}
+	c := &Claims{payload: msg.Payload()}
+	c.header, c.known = msg.SharedHeader()
 	r := reader{members: m}
-	c.issuer = r.text(atIssuer)
+	_ = r.text(atIssuer) // of the right type
 	c.subject = r.text(atSubject)
 	c.id = r.text(atID)
-	c.audiences, _ = r.texts(atAudience, &c.audience)
+	c.audiences = p.audiencesOf(&r)
 	c.expiry = r.moment(atExpiry)
 	c.notBefore = r.moment(atNotBefore)
 	c.issuedAt = r.moment(atIssuedAt)
@@ -34,7 +35,7 @@ func (p *policy) read(m *members, msg *jws.Message) (*Claims, error) {
 func (p *policy) readGrants(c *Claims, m *members) error {
 	r := reader{members: m}
 	c.scopes = p.granted(&r)
-	c.confirmations, c.bound = r.confirmations()
+	c.bound = r.bond()
 	return r.verdict(p)
 }
 
@@ -94,35 +95,69 @@ func (r *reader) firstText(places []int) string {
 	return first
 }
 
-// texts reads a string or an array of strings (RFC 7519 section 4.1.3). One bad element spoils it. room is where to keep a single one.
-func (r *reader) texts(at int, room *[1]string) (list []string, array bool) {
+// texts reads a string, which is one, or an array of strings (RFC 7519 section 4.1.3), which is not nil. One bad element spoils it.
+func (r *reader) texts(at int) (one string, list []string) {
 	if !r.members.has(at) {
-		return nil, false
+		return "", nil
 	}
 	value := *r.members.at(at)
-	if s, ok := strictjson.String(value); ok {
-		room[0] = s
-		return room[:], false
+	if one, ok := strictjson.String(value); ok {
+		return one, nil
 	}
 	list, ok := strictjson.Strings(value)
+	if !ok || list == nil {
+		list = []string{}
+	}
 	if !ok {
 		r.wrong(at)
 	}
-	return list, true
+	return "", list
+}
+
+// audiencesOf reads aud. What the list has in common with the policy's it shares.
+func (p *policy) audiencesOf(r *reader) []string {
+	if !r.members.has(atAudience) {
+		return nil
+	}
+	one, list := r.texts(atAudience)
+	if list != nil {
+		if slices.Equal(list, p.audiences) {
+			return p.audiences
+		}
+		return list
+	}
+	if i := slices.Index(p.audiences, one); i >= 0 {
+		return p.audiences[i : i+1 : i+1]
+	}
+	return []string{one}
+}
+
+// A moment is what time.Time is, in less memory and without a pointer. The zero moment is none.
+type moment struct {
+	seconds int64 // of Unix time
+	nanos   int32
+	given   bool
+}
+
+func (m moment) time() time.Time {
+	if !m.given {
+		return time.Time{}
+	}
+	return time.Unix(m.seconds, int64(m.nanos))
 }
 
 // moment reads a NumericDate (RFC 7519 section 2): a number of seconds, fractions allowed, from 1970 to 9999.
-func (r *reader) moment(at int) time.Time {
+func (r *reader) moment(at int) moment {
 	if !r.members.has(at) {
-		return time.Time{}
+		return moment{}
 	}
 	seconds, ok := strictjson.Number(*r.members.at(at))
 	if !ok || !(seconds >= 0 && seconds <= maxNumericDate) {
 		r.wrong(at)
-		return time.Time{}
+		return moment{}
 	}
 	whole := int64(seconds)
-	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second)))
+	return moment{whole, int32((seconds - float64(whole)) * float64(time.Second)), true}
 }
 
 // scopes is the union of the claims at places, and whether any of them is there at all.
@@ -132,23 +167,23 @@ func (r *reader) scopes(places []int) (set scope.Set, present bool) {
 			continue
 		}
 		present = true
-		var room [1]string
-		list, array := r.texts(at, &room)
-		if array {
+		one, list := r.texts(at)
+		if list != nil {
 			set = set.Union(scope.GrantedList(list))
-		} else if len(list) == 1 {
-			set = set.Union(scope.Granted(list[0]))
+		} else {
+			set = set.Union(scope.Granted(one))
 		}
 	}
 	return set, present
 }
 
-// confirmations reads cnf (RFC 7800 section 3.1). A member that this package does not know is kept without a value, so that no
+// bond reads cnf (RFC 7800 section 3.1). A member that this package does not know is kept without a value, so that no
 // proof can equal it.
-func (r *reader) confirmations() (list []Proof, bound bool) {
+func (r *reader) bond() *bond {
 	if !r.members.has(atConfirmation) {
-		return nil, false
+		return nil
 	}
+	b := &bond{}
 	err := strictjson.Scan(*r.members.at(atConfirmation), maxBytes, func(method, value string) {
 		thumbprint := ""
 		if knownMethod(method) {
@@ -157,10 +192,10 @@ func (r *reader) confirmations() (list []Proof, bound bool) {
 				r.wrong(atConfirmation)
 			}
 		}
-		list = append(list, Proof{Method: method, Thumbprint: thumbprint})
+		b.confirmations = append(b.confirmations, Proof{Method: method, Thumbprint: thumbprint})
 	})
 	if err != nil {
 		r.wrong(atConfirmation)
 	}
-	return list, true
+	return b
 }

@@ -9,11 +9,11 @@ import (
 	"errors"
 	"hash/maphash"
 	"math"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/scope"
 )
 
@@ -23,7 +23,7 @@ var errKeyChanged = errors.New("token: the key that verified it is not current")
 // recheck says what verifying a remembered token again would say. Its text has not changed, nor has the policy; what may have is
 // judged again: which keys are current, what time it is, and what the caller has seen proved.
 func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
-	keys, now, err := v.keysAfter(ctx, time.Now(), c.keyID, c.algorithm)
+	keys, now, err := v.keysAfter(ctx, time.Now(), c.header.KeyID, c.header.Algorithm)
 	if err := v.policy.recheck(c, keys, err, now); err != nil {
 		return err
 	}
@@ -77,16 +77,16 @@ func (w window) has(now time.Time) bool {
 
 func (p *policy) window(c *Claims) window {
 	w := window{0, math.MaxInt64}
-	for _, start := range []time.Time{c.notBefore, c.issuedAt} {
-		if !start.IsZero() {
-			w.from = max(w.from, nanoseconds(start.Add(-p.leeway)))
+	for _, start := range [...]moment{c.notBefore, c.issuedAt} {
+		if start.given {
+			w.from = max(w.from, nanoseconds(start.time().Add(-p.leeway)))
 		}
 	}
-	if !c.expiry.IsZero() {
-		w.until = nanoseconds(c.expiry.Add(p.leeway))
+	if c.expiry.given {
+		w.until = nanoseconds(c.expiry.time().Add(p.leeway))
 	}
 	if p.maxAge > 0 {
-		w.until = min(w.until, nanoseconds(c.issuedAt.Add(p.maxAge).Add(p.leeway)))
+		w.until = min(w.until, nanoseconds(c.issuedAt.time().Add(p.maxAge).Add(p.leeway)))
 	}
 	return w
 }
@@ -126,55 +126,23 @@ func isSameKey(a, b crypto.PublicKey) bool {
 	}
 }
 
-// detached returns a copy of c that keeps nothing else alive, such as the text of the token and its signature, and that is made of few
-// pieces. What many tokens have in common they share. size is what it takes in memory, about, as if nothing was shared.
+// detached returns a copy of c, to be kept, which keeps nothing else alive: the payload is no part of the token. What many tokens have in common
+// they share. size is what it takes in memory, about, as if nothing was shared.
 func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
 	kept := *c
 	d = &kept
 	d.kept = true
-	policy := c.verifier.policy
-	d.window = policy.window(c)
-	d.issuer = policy.issuer // which it equals
-	d.audience = [1]string{} // which audiences may be of
-	d.audiences = policy.audiences
-	if !slices.Equal(c.audiences, policy.audiences) {
-		d.audiences = copied(c.audiences)
-	}
+	d.window = c.verifier.policy.window(c)
 	d.scopes = p.shared(c.scopes)
-	d.confirmations = slices.Clone(c.confirmations)
-	texts := []*string{&d.subject, &d.clientID, &d.id, &d.keyID, &d.algorithm}
-	for i := range d.confirmations {
-		texts = append(texts, &d.confirmations[i].Method, &d.confirmations[i].Thumbprint)
+	if !c.known {
+		d.header = &jws.Header{KeyID: strings.Clone(c.header.KeyID), Algorithm: strings.Clone(c.header.Algorithm)}
 	}
-	text := within(c.payload, texts)
-	d.payload = text[:len(c.payload)]
-	return d, claimsBytes + len(text) + d.listBytes()
+	return d, claimsBytes + len(c.payload) + d.textBytes() + d.listBytes()
 }
 
-// within copies the payload, and makes the texts parts of the copy, most of which stand in it literally. The rest it appends.
-func within(payload string, texts []*string) string {
-	all := []byte(payload)
-	for _, t := range texts {
-		if !strings.Contains(payload, *t) {
-			all = append(all, *t...)
-		}
-	}
-	text := string(all)
-	for _, t := range texts {
-		at := strings.Index(text, *t)
-		*t = text[at : at+len(*t)]
-	}
-	return text
-}
-
-// copied copies a list and its strings in two pieces.
-func copied(list []string) []string {
-	text := strings.Join(list, "")
-	list = slices.Clone(list)
-	for i, s := range list {
-		list[i], text = text[:len(s)], text[len(s):]
-	}
-	return list
+// textBytes is what the texts take that may be no parts of the payload, as they had escapes.
+func (c *Claims) textBytes() int {
+	return len(c.subject) + len(c.clientID) + len(c.id) + len(c.header.KeyID) + len(c.header.Algorithm)
 }
 
 // scopePool lets tokens with the same scopes share the set.
@@ -206,7 +174,7 @@ func (p *scopePool) shared(s scope.Set) scope.Set {
 
 // What the parts of claims take in memory.
 const (
-	claimsBytes = 320
+	claimsBytes = 224 + 64 // and a header
 	stringBytes = 16
 )
 
@@ -218,5 +186,8 @@ func (c *Claims) listBytes() (n int) {
 	for s := range c.scopes.Tokens() {
 		n += stringBytes + len(s) + 1
 	}
-	return n + 2*stringBytes*len(c.confirmations)
+	for _, p := range c.bound.proofs() {
+		n += 2*stringBytes + len(p.Method) + len(p.Thumbprint)
+	}
+	return n
 }

@@ -15,8 +15,9 @@ const (
 // Message is a compact JWS. It may stand on the stack: what it returns does not refer to it. The zero Message verifies under no key.
 type Message struct {
 	compact     string
-	first, last int // where the dots are
-	header      Header
+	first, last int     // where the dots are
+	header      *Header // nil: unread
+	known       bool    // header is somebody else's
 	payload     string
 
 	signature     [maxSignature]byte
@@ -42,7 +43,7 @@ func Parse(compact string, maxBytes int) (*Message, error) {
 // Split finds the segments of a compact JWS of at most maxBytes and decodes the signature. What the other two encode, if anything, is not
 // looked at.
 func (m *Message) Split(compact string, maxBytes int) error {
-	m.header, m.payload = Header{}, ""
+	m.header, m.known, m.payload = nil, false, ""
 	if !m.split(compact, maxBytes) {
 		*m = Message{}
 		return refuse(KindMalformed)
@@ -75,15 +76,27 @@ func (m *Message) ReadHeader() error {
 	if err != nil {
 		return err
 	}
-	m.header, err = readHeader(data)
+	h, err := readHeader(data)
+	if err == nil {
+		m.header, m.known = &h, false
+	}
 	return err
 }
 
-// UseHeader is ReadHeader for who has read the very same segment before, and got h.
-func (m *Message) UseHeader(h Header) { m.header = h }
+// UseHeader is ReadHeader for who has read the very same segment before, and kept h.
+func (m *Message) UseHeader(h *Header) { m.header, m.known = h, true }
 
 // Header returns what the header says. It is unverified until Verify has returned nil.
-func (m *Message) Header() Header { return m.header }
+func (m *Message) Header() Header {
+	if m.header == nil {
+		return Header{}
+	}
+	return *m.header
+}
+
+// SharedHeader is Header without a copy, and says whether it is the one that was given to UseHeader. It is nil if no header was read, may be kept, and
+// must not be written to.
+func (m *Message) SharedHeader() (h *Header, known bool) { return m.header, m.known }
 
 // PayloadSize is the size of the payload, decoded, in bytes.
 func (m *Message) PayloadSize() int { return decodedLen(m.last - m.first - 1) }
@@ -113,6 +126,9 @@ func (m *Message) Payload() string { return m.payload }
 // unfit: RSA outside of 2048 to 4096 bits or with an exponent below 65537, a point off the curve or of small order, another
 // curve than the algorithm's.
 func (m *Message) Signer(keys []crypto.PublicKey) (crypto.PublicKey, error) {
+	if m.header == nil {
+		return nil, refuse(KindAlgorithm)
+	}
 	return signer(m.header.Algorithm, keys, m.compact[:m.last], m.signature[:m.signatureSize]) // RFC 7515 section 5.1
 }
 
