@@ -50,13 +50,16 @@ func (h *Headers) write(ctx context.Context, out *http.Request) {
 	if out.Header == nil {
 		out.Header = http.Header{}
 	}
-	h.managed.deleteFrom(out.Header)
-	unname(out.Header, h.managed)
 	id, known := middleware.IdentityFrom(ctx)
+	for name := range out.Header {
+		if h.managed.has(name) || known && h.credentials.has(name) {
+			delete(out.Header, name)
+		}
+	}
+	unname(out.Header, h.managed)
 	if !known {
 		return
 	}
-	h.credentials.deleteFrom(out.Header)
 	dropCookies(out.Header, h.cookies)
 	h.set(out.Header, id)
 }

@@ -1,9 +1,6 @@
 package forward
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
 // names is a set of header names under their folded form.
 type names struct {
@@ -37,15 +34,6 @@ func (n names) has(name string) bool {
 	var buf [usual]byte
 	_, found := n.folded[string(appendFolded(buf[:0], name))]
 	return found
-}
-
-// deleteFrom removes every header whose name is in n.
-func (n names) deleteFrom(h http.Header) {
-	for name := range h {
-		if n.has(name) {
-			delete(h, name)
-		}
-	}
 }
 
 // fold is how a backend may spell a header's name at the most careless: lower case, and every byte outside [a-z0-9] as "_".
