@@ -174,7 +174,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, d *demand, begun t
 		return
 	}
 	g.observe(r, &v)
-	if carried(r.Context()) != v.who {
+	if !v.again || carried(r.Context()) != v.who {
 		r = r.WithContext(v.who)
 	}
 	next.ServeHTTP(w, r)

@@ -24,6 +24,7 @@ type exchange struct {
 	expiry  time.Time
 	control http.ResponseController
 	cancel  context.CancelCauseFunc
+	upload  *upload // nil: none
 	watch   *watch
 	waiting waiting // for its end
 
@@ -53,19 +54,24 @@ func beginExchange(w http.ResponseWriter, r *http.Request, by *watch, expiry tim
 
 // answered is told of the head of the backend's answer before it goes to the client.
 func answered(res *http.Response) {
-	if uploadOf(res.Request).unfinished() {
-		res.Header.Set("Connection", "close")
-	}
 	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
+		closeAfter(res, uploadOf(res.Request))
 		return
 	}
+	closeAfter(res, x.upload)
 	x.mu.Lock()
 	x.began = true
 	cut := x.cut
 	x.mu.Unlock()
 	if isStream(res) && !cut && time.Until(x.expiry) > 0 {
 		x.watch.move(x, x.expiry)
+	}
+}
+
+func closeAfter(res *http.Response, u *upload) {
+	if u.unfinished() {
+		res.Header.Set("Connection", "close")
 	}
 }
 

@@ -68,8 +68,8 @@ func newTransport() *http.Transport {
 
 // ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var u *upload
 	if r.ContentLength != 0 {
-		var u *upload
 		u, r = beginUpload(w, r)
 		defer u.end()
 	}
@@ -79,6 +79,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x, r := beginExchange(w, r, &p.watch, id.Expiry, p.leewayOf(id))
+	x.upload = u
 	defer x.end()
 	p.reverse.ServeHTTP(&prompt{ResponseWriter: w}, r)
 }
