@@ -42,7 +42,7 @@ type header struct {
 	passed *policy
 }
 
-// find reads the header of msg, or remembers it. known is the policy by which it needs no check.
+// read reads the header of msg, or remembers it. passed is the policy by which it needs no check, nil if it was not remembered.
 func (h *headers) read(msg *jws.Message) (passed *policy, err error) {
 	if table := h.known.Load(); table != nil {
 		if found, ok := table.bySegment[msg.HeaderSegment()]; ok {

@@ -111,6 +111,23 @@ func TestAHeaderIsRememberedForThePolicyThatPassedIt(t *testing.T) {
 	}
 }
 
+// Keys of two issuers may have the same kid, or none. Each time a header changes hands, all that are remembered would be copied.
+func TestIssuersWithTheSameHeaderDoNotTakeItFromEachOther(t *testing.T) {
+	m := newMinter(t)
+	mux, err := token.NewMux(verifier(t, m.source(), plain()), verifier(t, m.source(), token.Policy{Issuer: otherURL, Audiences: []string{audience}}))
+	require.NoError(t, err)
+	first, second := m.sign(edHeader, payload()), m.sign(edHeader, payload(with("iss", `"`+otherURL+`"`)))
+	cost := func(tokens ...string) float64 {
+		return testing.AllocsPerRun(20, func() {
+			for _, raw := range tokens {
+				_, err := mux.Verify(t.Context(), raw)
+				require.NoError(t, err)
+			}
+		})
+	}
+	require.LessOrEqual(t, cost(first, second), cost(first, first))
+}
+
 func TestHeadersAreRememberedWithinBounds(t *testing.T) {
 	for _, name := range []string{"verifier", "mux"} {
 		t.Run(name, func(t *testing.T) {
