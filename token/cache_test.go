@@ -485,6 +485,54 @@ func TestWhatACacheCountsIsWhatItTakes(t *testing.T) {
 	}
 }
 
+// Also of tokens that are written as no encoder writes them, and when it is verified ones that are kept.
+func TestWhatACacheCountsIsNoLessThanVerifiedTokensTake(t *testing.T) {
+	m := newMinter(t)
+	for name, edit := range map[string]claim{
+		"a common token":            with("x", "1"),
+		"many audiences":            with("aud", `["`+audience+`"`+strings.Repeat(`,"a"`, 128)+`]`),
+		"many escaped audiences":    with("aud", `["`+audience+`"`+strings.Repeat(`,"\u0061bcdefghi"`, 600)+`]`),
+		"long audiences escaped":    with("aud", `["`+audience+`"`+strings.Repeat(`,"\u0061`+strings.Repeat("b", 200)+`"`, 40)+`]`),
+		"URLs with escaped slashes": with("aud", `["https:\/\/api.test","https:\/\/b.test","https:\/\/c.test"]`),
+		"a subject of escapes":      with("sub", `"`+strings.Repeat(`\u0061`, 1100)+`"`),
+		"scopes that grant nothing": with("scope", `"`+strings.Repeat("\x7f ", 3000)+`a b"`),
+	} {
+		const n = 300
+		cache := newCache(t, n, 1<<30)
+		v := remembering(t, m.source(), plain(), cache)
+		before := heap()
+		for i := range n {
+			_, err := v.Verify(t.Context(), m.sign(edHeader, payload(edit, with("jti", fmt.Sprintf(`"%d"`, i)))))
+			require.NoError(t, err)
+		}
+		taken := heap() - before
+		entries, bytes := cache.Size()
+		require.Equal(t, n, entries)
+		require.Less(t, float64(taken), 1.35*float64(bytes), name)
+	}
+}
+
+// Tokens share their scopes, and nothing else of the token that had them first.
+func TestWhatIsForgottenIsNotKeptByThoseWithTheSameScopes(t *testing.T) {
+	const n = 500
+	m := newMinter(t)
+	v := verifier(t, m.source(), plain())
+	cache := newCache(t, 2*n, 1<<30)
+	before := heap()
+	for i := range n {
+		own := with("scope", fmt.Sprintf(`"scope-%d"`, i))
+		for at, edits := range [][]claim{{own, with("x", `"`+strings.Repeat("x", 8000)+`"`)}, {own}} {
+			c, err := v.Verify(t.Context(), m.sign(edHeader, payload(edits...)))
+			require.NoError(t, err)
+			cache.PlantCopy(2*i+at, c)
+		}
+		cache.Drop(2 * i)
+	}
+	taken := heap() - before
+	_, bytes := cache.Size()
+	require.Less(t, taken, int64(2*bytes))
+}
+
 func TestTokensThatExpiredMakeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cache := newCache(t, 100, 1<<20)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -134,10 +135,23 @@ func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
 	d.kept = true
 	d.window = c.verifier.policy.window(c)
 	d.scopes = p.shared(c.scopes)
+	if policy := c.verifier.policy; len(c.audiences) > 1 && strings.Contains(c.payload, `\`) && !slices.Equal(c.audiences, policy.audiences) {
+		d.audiences = copied(c.audiences)
+	}
 	if !c.known {
 		d.header = &jws.Header{KeyID: strings.Clone(c.header.KeyID), Algorithm: strings.Clone(c.header.Algorithm)}
 	}
 	return d, claimsBytes + len(c.payload) + d.textBytes() + d.listBytes()
+}
+
+// copied copies a list and its strings in two pieces. Strings that had escapes may each keep alive the memory of all those before them.
+func copied(list []string) []string {
+	text := strings.Join(list, "")
+	list = slices.Clone(list)
+	for i, s := range list {
+		list[i], text = text[:len(s)], text[len(s):]
+	}
+	return list
 }
 
 // textBytes is what the texts take that may be no parts of the payload, as they had escapes.
@@ -166,6 +180,7 @@ func (p *scopePool) shared(s scope.Set) scope.Set {
 	place := &p.places[maphash.String(p.seed, text)%uint64(len(p.places))]
 	have := place.Load()
 	if have == nil || have.text != text {
+		text = strings.Clone(text) // of one scope it is a part of the payload
 		have = &pooledSet{text, scope.Granted(text)}
 		place.Store(have)
 	}
