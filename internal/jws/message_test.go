@@ -213,6 +213,8 @@ func TestAMessageIsReadAgain(t *testing.T) {
 		require.Equal(t, payload, got)
 		require.NoError(t, m.Verify(public("EdDSA")))
 	}
+	require.NoError(t, m.Split(good(t, "EdDSA"), maxBytes))
+	requireKind(t, jws.KindAlgorithm, m.Verify(public("EdDSA"))) // the header of the one before is not this one's
 	require.Error(t, m.Split("a.b", maxBytes))
 	require.Error(t, m.Verify(public("EdDSA")), "what could not be split has no header and no signature")
 }

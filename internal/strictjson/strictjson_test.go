@@ -136,6 +136,8 @@ func TestObjectRefuses(t *testing.T) {
 		{"a high surrogate alone", `{"a":"\ud83d"}`, strictjson.ErrUTF8},
 		{"a low surrogate alone", `{"a":"\ude00"}`, strictjson.ErrUTF8},
 		{"two high surrogates", `{"a":"\ud83d\ud83d"}`, strictjson.ErrUTF8},
+		{"two low surrogates", `{"a":"\udc00\ude00"}`, strictjson.ErrUTF8},
+		{"two low surrogates in a name", `{"\udc00\ude00":1}`, strictjson.ErrUTF8},
 		{"surrogates in the wrong order", `{"a":"\ude00\ud83d"}`, strictjson.ErrUTF8},
 		{"a high surrogate before another escape", `{"a":"\ud83d\n"}`, strictjson.ErrUTF8},
 		{"a high surrogate before text", `{"a":"\ud83dxude00"}`, strictjson.ErrUTF8},
