@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perimeter-go/perimeter/internal/keyat"
 	"github.com/perimeter-go/perimeter/internal/localissuer"
 	"github.com/perimeter-go/perimeter/jwks"
 	"github.com/perimeter-go/perimeter/token"
@@ -867,6 +868,46 @@ func FuzzCache(f *testing.F) {
 			require.Empty(t, cache.Broken())
 		}
 	})
+}
+
+// answering is a key source that answers without a wait.
+type answering struct{ keyat.Source }
+
+func (*answering) PublicKeys(context.Context, string, string) ([]crypto.PublicKey, error) {
+	return nil, errors.New("asked")
+}
+
+// A source that answers without a wait makes no token better: there are as many signature checks at the sender's choice, and no more.
+func TestKeysThatAreThereAtOnceAreNoMoreThanOthers(t *testing.T) {
+	m, other := newMinter(t), newMinter(t)
+	own, another := m.private.Public(), other.private.Public()
+	for _, tc := range []struct {
+		name, header string
+		keys         []crypto.PublicKey
+		want         token.Reason
+	}{
+		{"its key", edHeader, []crypto.PublicKey{own}, ""},
+		{"two keys for a token that names none", `{"alg":"EdDSA"}`, []crypto.PublicKey{another, own}, ""},
+		{"three keys for a token that names none", `{"alg":"EdDSA"}`, []crypto.PublicKey{own, another, another}, token.ReasonUnknownKey},
+		{"three keys for a token with an empty kid", `{"alg":"EdDSA","kid":""}`, []crypto.PublicKey{own, another, another}, token.ReasonUnknownKey},
+		{"no key", edHeader, nil, token.ReasonUnknownKey},
+		{"another key", edHeader, []crypto.PublicKey{another}, token.ReasonSignature},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			source := &answering{}
+			source.Source = keyat.NewSource(source, func(time.Time, string, string) ([]crypto.PublicKey, bool) { return tc.keys, true })
+			raw := m.sign(tc.header, payload())
+			v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
+			for range 3 {
+				c, err := v.Verify(t.Context(), raw)
+				if tc.want == "" {
+					require.NoError(t, err)
+					continue
+				}
+				requireRefused(t, c, err, tc.want, raw)
+			}
+		})
+	}
 }
 
 // overriding is a key source of somebody's own, around that of a service.

@@ -38,6 +38,34 @@ func TestGetters(t *testing.T) {
 	require.Equal(t, time.Unix(1700000000, 0), c.IssuedAt())
 }
 
+// A policy's audiences are shared with claims, but no token is said to name one that it does not.
+func TestATokenNamesItsOwnAudiencesOnly(t *testing.T) {
+	p := plain()
+	p.Audiences = []string{"first", audience, "last"}
+	v, err := token.NewVerifier(&keys{}, p, &token.Options{Cache: newCache(t, 10, 1<<20)})
+	require.NoError(t, err)
+	for aud, want := range map[string][]string{
+		`"first"`:                                  {"first"},
+		`"` + audience + `"`:                       {audience},
+		`"l\u0061st"`:                              {"last"},
+		`["last"]`:                                 {"last"},
+		`["first","` + audience + `"]`:             {"first", audience},
+		`["last","` + audience + `","first"]`:      {"last", audience, "first"},
+		`["first","` + audience + `","l\u0061st"]`: {"first", audience, "last"},
+		`["","first","x\u0061"]`:                   {"", "first", "xa"},
+	} {
+		raw := signed(with("aud", aud))
+		for range 3 { // new, kept, remembered
+			c, err := v.Verify(t.Context(), raw)
+			require.NoError(t, err)
+			require.Equal(t, want, slices.Collect(c.Audiences()), aud)
+			for _, name := range []string{"first", audience, "last"} {
+				require.Equal(t, slices.Contains(want, name), c.HasAudience(name), aud)
+			}
+		}
+	}
+}
+
 func TestMissingClaimsAreZero(t *testing.T) {
 	c := verified(t, without("sub"), without("client_id"), without("jti"), without("iat"), without("scope"))
 	require.Empty(t, c.Subject())
