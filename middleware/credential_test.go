@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -272,6 +273,22 @@ func TestWhichCredentialsAreJWTs(t *testing.T) {
 				require.Empty(t, v.asked, name)
 			}
 		})
+	}
+}
+
+// That one token was good says nothing of credentials that begin otherwise, however many there are.
+func TestWhatBeginsOtherwiseThanAGoodTokenIsNoBetter(t *testing.T) {
+	issuer := localissuer.New("https://id.example")
+	v, err := token.NewVerifier(issuer, token.AccessTokenPolicy("https://id.example", audience), nil)
+	require.NoError(t, err)
+	a := middleware.JWT(v)
+	for range 2 {
+		_, err = a.Authenticate(get("/", "Authorization: Bearer "+issuer.AccessToken(audience)))
+		require.NoError(t, err)
+	}
+	for i := range 1000 { // some share the place that the good one is remembered in
+		_, err = a.Authenticate(get("/", fmt.Sprintf("Authorization: Bearer opaque%d.b.c", i)))
+		require.ErrorIs(t, err, middleware.ErrNoCredentials)
 	}
 }
 

@@ -100,6 +100,20 @@ func requireNowhere(t *testing.T, h http.Header, what string) {
 	}
 }
 
+// However long its name is.
+func TestNoForgeryArrivesUnderAnyLength(t *testing.T) {
+	for size := 10; size < 140; size++ {
+		name := "X-Identity" + strings.Repeat("a", size-10)
+		h, err := forward.New(forward.Config{Subject: name})
+		require.NoError(t, err)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set(name, "forged")
+		r.Header["x_identity"+strings.Repeat("A", size-10)] = []string{"forged"}
+		r.Header["X-Identity"+strings.Repeat("b", size-10)+"c"] = []string{"kept"}
+		require.Equal(t, http.Header{"X-Identity" + strings.Repeat("b", size-10) + "c": {"kept"}}, through(h, r).Header, size)
+	}
+}
+
 func TestConnectionCannotDeleteTheIdentity(t *testing.T) {
 	for _, m := range mounts {
 		t.Run(m.name, func(t *testing.T) {
