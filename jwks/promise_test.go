@@ -241,6 +241,21 @@ func TestPromiseNewKeyIsFoundInTheVeryRequest(t *testing.T) {
 	})
 }
 
+// A token that names no key may be signed by the first one of its algorithm.
+func TestPromiseNewAlgorithmIsFoundInTheVeryRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer landing()
+		u := serving(keySet(jwk(rsa2048(), "k1")))
+		c := u.warm(t)
+		time.Sleep(time.Minute)
+		u.serve(keySet(jwk(rsa2048(), "k1"), jwk(p256(), "k2")))
+		require.Equal(t, atOnce("none"), ask(t.Context(), c, "k1"))
+		require.Equal(t, 1, u.fetches())
+		require.Equal(t, "found", ask(t.Context(), c, "").word)
+		require.Equal(t, 2, u.fetches())
+	})
+}
+
 func TestPromiseNewKeyIsFoundThoughARefreshWasUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
