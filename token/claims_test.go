@@ -44,23 +44,26 @@ func TestATokenNamesItsOwnAudiencesOnly(t *testing.T) {
 	p.Audiences = []string{"first", audience, "last"}
 	v, err := token.NewVerifier(&keys{}, p, &token.Options{Cache: newCache(t, 10, 1<<20)})
 	require.NoError(t, err)
-	for aud, want := range map[string][]string{
-		`"first"`:                                  {"first"},
-		`"` + audience + `"`:                       {audience},
-		`"l\u0061st"`:                              {"last"},
-		`["last"]`:                                 {"last"},
-		`["first","` + audience + `"]`:             {"first", audience},
-		`["last","` + audience + `","first"]`:      {"last", audience, "first"},
-		`["first","` + audience + `","l\u0061st"]`: {"first", audience, "last"},
-		`["","first","x\u0061"]`:                   {"", "first", "xa"},
+	for _, tc := range []struct {
+		aud  string
+		want []string
+	}{
+		{`"first"`, []string{"first"}},
+		{`"` + audience + `"`, []string{audience}},
+		{`"l\u0061st"`, []string{"last"}},
+		{`["last"]`, []string{"last"}},
+		{`["first","` + audience + `"]`, []string{"first", audience}},
+		{`["last","` + audience + `","first"]`, []string{"last", audience, "first"}},
+		{`["first","` + audience + `","l\u0061st"]`, []string{"first", audience, "last"}},
+		{`["","first","x\u0061"]`, []string{"", "first", "xa"}},
 	} {
-		raw := signed(with("aud", aud))
+		raw := signed(with("aud", tc.aud))
 		for range 3 { // new, kept, remembered
 			c, err := v.Verify(t.Context(), raw)
 			require.NoError(t, err)
-			require.Equal(t, want, slices.Collect(c.Audiences()), aud)
+			require.Equal(t, tc.want, slices.Collect(c.Audiences()), tc.aud)
 			for _, name := range []string{"first", audience, "last"} {
-				require.Equal(t, slices.Contains(want, name), c.HasAudience(name), aud)
+				require.Equal(t, slices.Contains(tc.want, name), c.HasAudience(name), tc.aud)
 			}
 		}
 	}
