@@ -125,7 +125,7 @@ func TestIssuersWithTheSameHeaderDoNotTakeItFromEachOther(t *testing.T) {
 			}
 		})
 	}
-	require.LessOrEqual(t, cost(first, second), cost(first, first))
+	require.Less(t, cost(first, second), cost(first, first)+4, "a copy takes more, what a pool loses now and then does not")
 }
 
 func TestHeadersAreRememberedWithinBounds(t *testing.T) {
