@@ -45,7 +45,7 @@ func (p *proxy) start() {
 		Transport:      newTransport(),
 		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
 		BufferPool:     buffers{},
-		ModifyResponse: func(res *http.Response) error { answered(res); restate(res); return nil },
+		ModifyResponse: func(res *http.Response) error { restate(res); return answered(res) },
 		ErrorHandler:   p.fail,
 	}
 }
