@@ -52,21 +52,30 @@ func beginExchange(w http.ResponseWriter, r *http.Request, by *watch, expiry tim
 	return x, r.WithContext(x)
 }
 
-// answered is told of the head of the backend's answer before it goes to the client.
-func answered(res *http.Response) {
+// answered is told of the head of the backend's answer before it goes to the client. An answer that comes as the identity expires is none:
+// nobody would free the exchange of a client that does not read it.
+func answered(res *http.Response) error {
 	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		closeAfter(res, uploadOf(res.Request))
-		return
+		return nil
 	}
 	closeAfter(res, x.upload)
-	x.mu.Lock()
-	x.began = true
-	cut := x.cut
-	x.mu.Unlock()
-	if isStream(res) && !cut && time.Until(x.expiry) > 0 {
+	if !x.begin() {
+		return errExpired
+	}
+	if isStream(res) && time.Until(x.expiry) > 0 {
 		x.watch.move(x, x.expiry)
 	}
+	return nil
+}
+
+// begin notes that the answer begins. It reports false if the exchange was cut before that.
+func (x *exchange) begin() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.began = !x.cut
+	return x.began
 }
 
 func closeAfter(res *http.Response, u *upload) {

@@ -7,10 +7,14 @@ import (
 
 // A prompt writer sends every part of an answer of known length at once, like ReverseProxy those of unknown length, but for the last: that goes
 // out when the handler returns. ReverseProxy.FlushInterval would do it by a timer for each answer, which costs more than all of the rest.
+//
+// The head waits for the first part of the body, which nearly always comes with it. It does not wait where that may take its time: for a body
+// that does not fit into one part, and for one that the client's own may have to go before.
 type prompt struct {
 	http.ResponseWriter
 
-	left int64 // bytes; below 0: ReverseProxy sees to it
+	upload *upload // nil: none
+	left   int64   // bytes; below 0: ReverseProxy sees to it
 }
 
 // Unwrap is for [http.ResponseController].
@@ -21,6 +25,9 @@ func (p *prompt) WriteHeader(status int) {
 		p.left = lengthOf(p.Header())
 	}
 	p.ResponseWriter.WriteHeader(status)
+	if p.left > copyBuffer || p.left > 0 && p.upload.unfinished() {
+		_ = http.NewResponseController(p.ResponseWriter).Flush() // Write says it if the client has left
+	}
 }
 
 func (p *prompt) Write(part []byte) (int, error) {
@@ -30,6 +37,14 @@ func (p *prompt) Write(part []byte) (int, error) {
 		err = http.NewResponseController(p.ResponseWriter).Flush()
 	}
 	return n, err
+}
+
+// restate has an answer count as one of unknown length if the client is not told its length, which a backend can take out by naming it in
+// Connection.
+func restate(res *http.Response) {
+	if res.ContentLength > 0 && lengthOf(res.Header) < 0 {
+		res.ContentLength = -1
+	}
 }
 
 // lengthOf is below 0 if h does not say it.

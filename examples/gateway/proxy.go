@@ -45,7 +45,7 @@ func (p *proxy) start() {
 		Transport:      newTransport(),
 		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
 		BufferPool:     buffers{},
-		ModifyResponse: func(res *http.Response) error { answered(res); return nil },
+		ModifyResponse: func(res *http.Response) error { restate(res); return answered(res) },
 		ErrorHandler:   p.fail,
 	}
 }
@@ -75,13 +75,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id, known := middleware.IdentityFrom(r.Context())
 	if !known || p.pastExpiry || id.Expiry.IsZero() {
-		p.reverse.ServeHTTP(&prompt{ResponseWriter: w}, r)
+		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
 		return
 	}
 	x, r := beginExchange(w, r, &p.watch, id.Expiry, p.leewayOf(id))
 	x.upload = u
 	defer x.end()
-	p.reverse.ServeHTTP(&prompt{ResponseWriter: w}, r)
+	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
 }
 
 // leewayOf is how long after its expiry the credential would still be taken if it came again. There is none once the issuer

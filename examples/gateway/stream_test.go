@@ -54,6 +54,7 @@ func TestLargeBodiesPassInFlatMemoryBothWays(t *testing.T) {
 func TestServerSentEventsArriveOneByOne(t *testing.T) {
 	for _, tc := range []struct{ name, kind, length string }{
 		{"as events", "text/event-stream", ""},
+		{"as events of known length", "text/event-stream; charset=utf-8", "24"},
 		{"as an answer of unknown length", "application/octet-stream", ""},
 		{"as an answer of known length", "application/octet-stream", "24"},
 	} {
@@ -111,6 +112,33 @@ func TestBothDirectionsFlowAtOnce(t *testing.T) {
 	require.NoError(t, sent.Close())
 	_, err := lines.ReadString('\n')
 	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestTheHeadOfAnAnswerDoesNotWaitForABodyThatTakesItsTime(t *testing.T) {
+	for _, tc := range []struct{ name, request, answer string }{
+		{"events", "GET /public/x HTTP/1.1\r\n", "Content-Type: text/event-stream\r\nContent-Length: 4\r\n\r\n"},
+		{"of unknown length", "GET /public/x HTTP/1.1\r\n", "Transfer-Encoding: chunked\r\n\r\n"},
+		{"of more than one part", "GET /public/x HTTP/1.1\r\n", "Content-Length: 100000\r\n\r\n"},
+		{
+			"of a length that is the connection's alone",
+			"GET /public/x HTTP/1.1\r\n", "Connection: Content-Length\r\nContent-Length: 4\r\n\r\n",
+		},
+		{"that waits for the rest of the request", "POST /public/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 4\r\n\r\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			slow := rawBackend(t, func(c net.Conn) {
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+tc.answer)
+				_, _ = io.Copy(io.Discard, c)
+			})
+			w := newWorld(t, http.NotFoundHandler(), members{"upstream": "http://" + slow})
+			c, r := w.dial()
+			_, err := io.WriteString(c, tc.request+"Host: gateway.test\r\n\r\n")
+			require.NoError(t, err)
+			res, err := http.ReadResponse(r, nil)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, res.StatusCode)
+		})
+	}
 }
 
 func TestAnAnswerBeforeTheEndOfTheRequestArrives(t *testing.T) {

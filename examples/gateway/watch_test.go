@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -73,4 +75,27 @@ func TestAnExchangeCanBeGivenAnEarlierEnd(t *testing.T) {
 			require.False(t, x.waiting.listed, "it is over")
 		}
 	})
+}
+
+// headed answers with a head, but only after the identity has expired.
+type headed struct{ canned }
+
+func (h headed) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return h.canned.RoundTrip(r)
+}
+
+func TestAnAnswerThatComesAsTheIdentityExpiresIsATimeout(t *testing.T) {
+	w := newWorld(t, http.NotFoundHandler())
+	for _, p := range w.server.gateway.proxies {
+		p.reverse.Transport = headed{}
+		clear(p.leeway)
+	}
+	c, r := w.dial()
+	_, err := io.WriteString(c, "GET /orders/7 HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer "+w.expiring(300*time.Millisecond)+"\r\n\r\n")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusGatewayTimeout, res.StatusCode)
+	require.True(t, res.Close)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // The settings of the gateway's own server and proxy (examples/gateway, server.go and proxy.go), so that what it is compared with does
-// the same but for the checks.
+// the same but for the checks and what they find: the token goes on to the backend, and nothing about who calls.
 const (
 	headerTimeout   = 10 * time.Second
 	keepAlive       = 2 * time.Minute
