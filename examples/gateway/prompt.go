@@ -5,8 +5,9 @@ import (
 	"strconv"
 )
 
-// A prompt writer sends every part of an answer of known length at once, like ReverseProxy those of unknown length, but for the last: that goes
-// out when the handler returns. ReverseProxy.FlushInterval would do it by a timer for each answer, which costs more than all of the rest.
+// A prompt writer sends every part of an answer of known length at once, like ReverseProxy those of unknown length. ReverseProxy.FlushInterval would
+// do it by a timer for each answer, which costs more than all of the rest. The last part is sent here too, and not when the handler has
+// returned: until then the exchange sees to it that a client which does not read cannot hold it up for ever.
 //
 // The head waits for the first part of the body, which nearly always comes with it. It does not wait where that may take its time: for a body
 // that does not fit into one part, and for one that the client's own may have to go before.
@@ -33,7 +34,7 @@ func (p *prompt) WriteHeader(status int) {
 func (p *prompt) Write(part []byte) (int, error) {
 	n, err := p.ResponseWriter.Write(part)
 	p.left -= int64(n)
-	if p.left > 0 && err == nil {
+	if p.left >= 0 && err == nil {
 		err = http.NewResponseController(p.ResponseWriter).Flush()
 	}
 	return n, err

@@ -16,14 +16,14 @@ type counting struct {
 
 func (c *counting) FlushError() error { c.flushed++; return nil }
 
-func TestAllPartsOfAnAnswerButTheLastAreSentAtOnce(t *testing.T) {
+func TestAllPartsOfAnAnswerAreSentAtOnce(t *testing.T) {
 	for _, tc := range []struct {
 		name, length string
 		parts        []string
 		flushed      int
 	}{
-		{"in one part", "4", []string{"abcd"}, 0},
-		{"in three parts", "6", []string{"ab", "cd", "ef"}, 2},
+		{"in one part", "4", []string{"abcd"}, 1},
+		{"in three parts", "6", []string{"ab", "cd", "ef"}, 3},
 		{"cut off", "6", []string{"ab", "cd"}, 2},
 		{"of unknown length, which is ReverseProxy's to send", "", []string{"ab", "cd"}, 0},
 		{"of a length that is no number", "x", []string{"ab", "cd"}, 0},
