@@ -1,6 +1,7 @@
 package jws
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"strings"
 )
@@ -24,12 +25,12 @@ var letters = func() (at [4][256]uint32) {
 const noLetter = 1 << 24
 
 // decodedLen is the size of what a segment of n letters encodes.
-func decodedLen(n int) int { return n * 6 / 8 }
+func decodedLen(n int) int { return base64.RawURLEncoding.DecodedLen(n) }
 
 // decode writes to out, which has room for it, what a segment encodes, and returns how much that is. What is encoded has exactly one
 // spelling: there is no padding, no line break, and the bits of the last letter that stand for nothing are zero (RFC 4648 section 3.5).
 //
-// Every token is decoded whole, which is why this is not left to encoding/base64: it takes twice as long, and skips line breaks.
+// This is not left to encoding/base64, which skips line breaks, because every token is decoded: BenchmarkPayload has the two side by side.
 func decode(out []byte, segment string) (size int, err error) {
 	size = decodedLen(len(segment))
 	bits := uint32(0) // of all groups so far

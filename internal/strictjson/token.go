@@ -72,13 +72,10 @@ func (r *reader) quoted() (start, end int) {
 // character. It looks at eight bytes at once: taking 1 from a byte, or ' ', sets its first bit, which was not set before, only if it was
 // smaller; what is borrowed from the next byte spoils only what comes after the first hit.
 func plain(s string, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(s); i += 8 {
-		c := s[i : i+8]
-		w := uint64(c[0]) | uint64(c[1])<<8 | uint64(c[2])<<16 | uint64(c[3])<<24 |
-			uint64(c[4])<<32 | uint64(c[5])<<40 | uint64(c[6])<<48 | uint64(c[7])<<56
-		quote, backslash := w^ones*'"', w^ones*'\\'
-		if hit := ((quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*' ')&^w) & tops; hit != 0 {
+		w := lanes(s, i)
+		quote, backslash := w^eachLane*'"', w^eachLane*'\\'
+		if hit := ((quote-eachLane)&^quote | (backslash-eachLane)&^backslash | (w-eachLane*' ')&^w) & topBits; hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8
 		}
 	}
