@@ -13,17 +13,19 @@ import (
 var errExpired = errors.New("the identity behind this exchange has expired")
 
 // An exchange ends a proxied request when the identity behind it expires, whatever it is doing then: waiting for the
-// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection. It is the request's context.
+// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection. It does so by the context of its line, and
+// is the request's own context where that carries other requests too, or there is none.
 //
 // A stream (server-sent events, an answer of unknown length, an upgraded connection) ends at the expiry itself. Any other
 // exchange may finish within the issuer's leeway, that is, until the credential would be refused if it came again; so does
 // a stream that was admitted within the leeway.
 type exchange struct {
-	context.Context //nolint:containedctx // it is a context
+	context.Context //nolint:containedctx // it is a context; nil: that of the line serves
 
+	line    *line // nil: none
+	cancel  context.CancelCauseFunc
 	expiry  time.Time
 	control http.ResponseController
-	cancel  context.CancelCauseFunc
 	upload  *upload // nil: none
 	watch   *watch
 	waiting waiting // for its end
@@ -46,17 +48,28 @@ func (x *exchange) Value(key any) any {
 
 // beginExchange returns r with a context that ends with the identity. The caller defers end.
 func beginExchange(w http.ResponseWriter, r *http.Request, by *watch, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
-	x := &exchange{expiry: expiry, control: *http.NewResponseController(w), watch: by}
-	x.Context, x.cancel = context.WithCancelCause(r.Context())
+	x := &exchange{line: lineOf(r), expiry: expiry, control: *http.NewResponseController(w), watch: by}
+	if x.line != nil {
+		x.line.exchange, x.cancel = x, x.line.cancel
+	} else {
+		x.Context, x.cancel = context.WithCancelCause(r.Context())
+		r = r.WithContext(x)
+	}
 	by.add(x, expiry.Add(leeway))
-	return x, r.WithContext(x)
+	return x, r
+}
+
+// exchangeOf returns nil for a request that no identity is behind whose expiry would end it.
+func exchangeOf(r *http.Request) *exchange {
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return x
 }
 
 // answered is told of the head of the backend's answer before it goes to the client. An answer that comes as the identity expires is none:
 // nobody would free the exchange of a client that does not read it.
 func answered(res *http.Response) error {
-	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
-	if !ok {
+	x := exchangeOf(res.Request)
+	if x == nil {
 		closeAfter(res, uploadOf(res.Request))
 		return nil
 	}
@@ -70,12 +83,15 @@ func answered(res *http.Response) error {
 	return nil
 }
 
-// begin notes that the answer begins. It reports false if the exchange was cut before that.
+// begin notes that an answer begins. It reports false if the exchange was cut before that. A nil exchange never is.
 func (x *exchange) begin() bool {
+	if x == nil {
+		return true
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.began = !x.cut
-	return x.began
+	x.began = x.began || !x.cut
+	return !x.cut
 }
 
 func closeAfter(res *http.Response, u *upload) {
@@ -108,7 +124,11 @@ func (x *exchange) end() {
 	cut := x.cut && x.began
 	x.mu.Unlock()
 	x.watch.remove(x)
-	x.cancel(nil)
+	if x.line != nil {
+		x.line.exchange = nil
+	} else {
+		x.cancel(nil)
+	}
 	if cut {
 		panic(http.ErrAbortHandler)
 	}

@@ -68,6 +68,7 @@ func newTransport() *http.Transport {
 
 // ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer lineOf(r).release()
 	var u *upload
 	if r.ContentLength != 0 {
 		u, r = beginUpload(w, r)
@@ -114,7 +115,7 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadGateway
 	switch {
-	case errors.Is(context.Cause(r.Context()), errExpired):
+	case !exchangeOf(r).begin():
 		w.Header().Set("Connection", "close") // the rest of its request will not be read
 		status = http.StatusGatewayTimeout
 	case r.Context().Err() != nil: // the client has left, or the gateway is closing: there is no one to tell

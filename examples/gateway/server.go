@@ -114,6 +114,7 @@ func (s *server) announce(ln, admin net.Listener) {
 // newServer bounds what a client may keep without sending a request. There is no ReadTimeout and no WriteTimeout: they
 // would cut uploads and streams that are meant to last; an exchange ends with the identity behind it instead.
 func (s *server) newServer(base context.Context, h http.Handler) *http.Server {
+	var all openLines
 	return &http.Server{
 		Handler:           hurried(s.restFor, h),
 		ReadHeaderTimeout: headerTimeout,
@@ -123,6 +124,8 @@ func (s *server) newServer(base context.Context, h http.Handler) *http.Server {
 		// OPTIONS * is for the guard to refuse like any other target that is no path.
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return base },
+		ConnContext:                  all.begin,
+		ConnState:                    all.changed,
 	}
 }
 
