@@ -125,7 +125,10 @@ func BenchmarkHandler(b *testing.B) {
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() },
 		Transport: canned{}, BufferPool: buffers{},
 	}
-	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/orders/7", nil)
+	var open openLines
+	ctx, cancel := context.WithCancel(open.begin(b.Context(), nil)) // as a server makes it
+	b.Cleanup(cancel)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/orders/7", nil)
 	r.Header.Set("Authorization", "Bearer "+w.token())
 	r.Header.Set("User-Agent", "bench")
 	for _, way := range []struct {
