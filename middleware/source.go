@@ -170,15 +170,15 @@ func onlyOne(r *http.Request, sources []Source) (string, error) {
 }
 
 // isB64Token checks the b64token of RFC 6750 section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=", up to maxCredential. Every request has
-// hundreds of them, so that it looks at eight at once.
+// hundreds of them, so that it looks at sixteen at once.
 func isB64Token(s string) bool {
 	if len(s) > maxCredential {
 		return false
 	}
 	body := strings.TrimRight(s, "=")
 	rest := body
-	for ; len(rest) >= 8; rest = rest[8:] {
-		if usualIn(word(rest)) != highBits && !areOfB64Token(rest[:8]) {
+	for ; len(rest) >= 16; rest = rest[16:] {
+		if usualIn(word(rest))&usualIn(word(rest[8:])) != highBits && !areOfB64Token(rest[:16]) {
 			return false
 		}
 	}

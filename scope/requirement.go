@@ -82,7 +82,14 @@ func (r Requirement) Err() error {
 
 // SatisfiedBy reports whether s is enough. It does not allocate, unless a [Matcher] does.
 func (r Requirement) SatisfiedBy(s Set) bool {
-	return r.root != nil && r.root.err == nil && r.root.met(s, nil)
+	n := r.root
+	if n == nil || n.err != nil {
+		return false
+	}
+	if len(n.names) == 1 && n.matcher == nil && n.parts == nil { // most are
+		return s.Has(n.names[0])
+	}
+	return n.met(s, nil)
 }
 
 // met evaluates n, which has no mistake in it, where around is the matcher of the nodes around it.
