@@ -46,9 +46,9 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// beginExchange returns r with a context that ends with the identity. The caller defers end.
-func beginExchange(w http.ResponseWriter, r *http.Request, by *watch, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
-	x := &exchange{line: lineOf(r), expiry: expiry, control: *http.NewResponseController(w), watch: by}
+// beginExchange returns r with a context that ends with the identity: that of its line, or one of its own if that is nil. The caller defers end.
+func beginExchange(w http.ResponseWriter, r *http.Request, on *line, by *watch, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
+	x := &exchange{line: on, expiry: expiry, control: *http.NewResponseController(w), watch: by}
 	if x.line != nil {
 		x.line.exchange, x.cancel = x, x.line.cancel
 	} else {

@@ -68,7 +68,8 @@ func newTransport() *http.Transport {
 
 // ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer lineOf(r).release()
+	l := lineOf(r)
+	defer l.release()
 	var u *upload
 	if r.ContentLength != 0 {
 		u, r = beginUpload(w, r)
@@ -79,7 +80,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
 		return
 	}
-	x, r := beginExchange(w, r, &p.watch, id.Expiry, p.leewayOf(id))
+	x, r := beginExchange(w, r, l, &p.watch, id.Expiry, p.leewayOf(id))
 	x.upload = u
 	defer x.end()
 	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)

@@ -15,7 +15,7 @@ import (
 // begin starts an exchange that may last for d.
 func begin(t *testing.T, by *watch, d time.Duration) (*exchange, context.Context) {
 	t.Helper()
-	x, r := beginExchange(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), by, time.Now().Add(d), 0)
+	x, r := beginExchange(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), nil, by, time.Now().Add(d), 0)
 	return x, r.Context()
 }
 

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// On one connection, the end of one identity is not the end of what comes after it.
+func TestALineOutlivesTheIdentitiesOnIt(t *testing.T) {
+	leeway := members{"leeway": "1ms"}
+	w := newWorld(t, http.NotFoundHandler())
+	again := &world{t: t, issuer: w.issuer, logs: w.logs, done: make(chan error, 1)}
+	leeway["issuer"], leeway["audiences"], leeway["insecure_allow_http"] = w.issuer.URL(), []string{audience}, true
+	again.start(w.config(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			select {
+			case <-time.After(1500 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		io.WriteString(w, r.URL.Path)
+	}), members{"issuers": []any{leeway}}))
+	require.NoError(t, again.server.gateway.issuers[0].keys.Refresh(t.Context()))
+
+	c, r := again.dial()
+	ask := func(path, token string) *http.Response {
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+		res, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		return res
+	}
+	first := ask("/first", w.expiring(time.Second))
+	require.Equal(t, "/first", body(t, first))
+	slow := ask("/slow", w.token()) // the first one's identity expires meanwhile
+	require.Equal(t, "/slow", body(t, slow))
+
+	began := time.Now()
+	cut := ask("/slow", w.expiring(time.Second))
+	require.Equal(t, http.StatusGatewayTimeout, cut.StatusCode)
+	require.Less(t, time.Since(began), 1400*time.Millisecond)
+	require.Equal(t, "Gateway Timeout", body(t, cut))
+	require.True(t, cut.Close, "the line goes with the exchange")
+	_, err := r.ReadByte()
+	require.Error(t, err)
+	require.False(t, isTimeout(err), err)
+}
+
+// On a connection of HTTP/2, an exchange ends alone.
+func TestAnExchangeOfHTTP2LeavesTheOthers(t *testing.T) {
+	s := newSecureWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, "data: 0\n")
+		http.NewResponseController(w).Flush()
+		select {
+		case <-time.After(2500 * time.Millisecond):
+			io.WriteString(w, "data: 1\n")
+		case <-r.Context().Done():
+		}
+	}))
+	client := s.as()
+	open := func(token string) *http.Response {
+		r := s.request(http.MethodGet, "/orders/7", token, nil)
+		r.URL.Scheme = "https"
+		res, err := client.Do(r)
+		require.NoError(t, err)
+		t.Cleanup(func() { res.Body.Close() })
+		require.Equal(t, 2, res.ProtoMajor)
+		return res
+	}
+	stays, goes := open(s.token()), open(s.expiring(time.Second))
+	got, err := io.ReadAll(goes.Body)
+	require.Error(t, err)
+	require.Equal(t, "data: 0\n", string(got))
+	require.Equal(t, "data: 0\ndata: 1\n", body(t, stays))
+}
+
+// What a server notes of a line is gone when the line is, whoever had it last.
+func TestLinesAreForgotten(t *testing.T) {
+	var all openLines
+	entered := make(chan context.Context, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l := lineOf(r)
+		defer l.release()
+		entered <- r.Context()
+		if r.URL.Path == "/taken" {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil || r.Context().Err() != nil {
+				panic("the line is over while it is used")
+			}
+			c.Close()
+		}
+	}))
+	s.Config.ConnContext, s.Config.ConnState = all.begin, all.changed
+	s.Start()
+	t.Cleanup(s.Close)
+	number := func() (n int) {
+		all.open.Range(func(any, any) bool { n++; return true })
+		return n
+	}
+	for _, path := range []string{"/kept", "/taken"} {
+		c, err := net.Dial("tcp", s.Listener.Addr().String())
+		require.NoError(t, err)
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: gateway.test\r\n\r\n", path)
+		ctx := <-entered
+		l := ctx.Value(lineKey{}).(*line)
+		if path == "/kept" {
+			_, err = http.ReadResponse(bufio.NewReader(c), nil)
+			require.NoError(t, err)
+			require.Equal(t, 1, number())
+			require.NoError(t, l.Err(), "another request may come")
+			require.NoError(t, c.Close())
+		}
+		requireSoon(t, l.Done(), "the context of a line that is gone")
+		require.Eventually(t, func() bool { return number() == 0 }, 10*time.Second, time.Millisecond)
+		c.Close()
+	}
+}
