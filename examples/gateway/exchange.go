@@ -9,18 +9,21 @@ import (
 	"time"
 )
 
+// lastWords is how long a client may take to read that its identity has expired.
+const lastWords = time.Second
+
 // errExpired is the cause with which an exchange ends when the identity behind it has expired.
 var errExpired = errors.New("the identity behind this exchange has expired")
 
 // An exchange ends a proxied request when the identity behind it expires, whatever it is doing then: waiting for the
-// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection. It does so by the context of its line, and
-// is the request's own context where that carries other requests too, or there is none.
+// backend, waiting for a client that neither reads nor writes, or carrying an upgraded connection. It does so by the context of its line. On
+// HTTP/2, and where there is no line, it is the request's own context.
 //
 // A stream (server-sent events, an answer of unknown length, an upgraded connection) ends at the expiry itself. Any other
 // exchange may finish within the issuer's leeway, that is, until the credential would be refused if it came again; so does
 // a stream that was admitted within the leeway.
 type exchange struct {
-	context.Context //nolint:containedctx // it is a context; nil: that of the line serves
+	context.Context //nolint:containedctx // it is a context
 
 	line    *line // nil: none
 	cancel  context.CancelCauseFunc
@@ -48,7 +51,7 @@ func (x *exchange) Value(key any) any {
 
 // beginExchange returns r with a context that ends with the identity: that of its line, or one of its own if that is nil. The caller defers end.
 func beginExchange(w http.ResponseWriter, r *http.Request, on *line, by *watch, expiry time.Time, leeway time.Duration) (*exchange, *http.Request) {
-	x := &exchange{line: on, expiry: expiry, control: *http.NewResponseController(w), watch: by}
+	x := &exchange{Context: r.Context(), line: on, expiry: expiry, control: *http.NewResponseController(w), watch: by}
 	if x.line != nil {
 		x.line.exchange, x.cancel = x, x.line.cancel
 	} else {
@@ -83,7 +86,8 @@ func answered(res *http.Response) error {
 	return nil
 }
 
-// begin notes that an answer begins. It reports false if the exchange was cut before that. A nil exchange never is.
+// begin notes that an answer begins, of the backend or of the gateway. It reports false if the exchange has been cut; an answer that had begun then
+// is still one for end to break off. A nil exchange is never cut.
 func (x *exchange) begin() bool {
 	if x == nil {
 		return true
@@ -110,9 +114,11 @@ func (x *exchange) expire() {
 	x.cut = true
 	x.cancel(errExpired)
 	past := time.Unix(1, 0)
-	_ = x.control.SetReadDeadline(past) // an upload must not hold it open
+	_ = x.control.SetReadDeadline(past) // an upload must not hold it open, nor a client that does not read
 	if x.began {
-		_ = x.control.SetWriteDeadline(past) // nor a client that does not read
+		_ = x.control.SetWriteDeadline(past)
+	} else { // something may be on its way that goes before an answer, and the answer that it has expired has to be
+		_ = x.control.SetWriteDeadline(time.Now().Add(lastWords))
 	}
 }
 

@@ -5,18 +5,20 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 )
 
 // A line is the connection of a client, and the context of what it carries. One of HTTP/1 carries one exchange at a time, and none after one that
-// was cut: what cuts the exchange ends the context of the line, and no request needs one of its own that can be ended. Nor does it
-// need one to be found by.
+// was cut. So what cuts the exchange ends the context of the line, and finds it by the line: no request needs a context of its own for either.
+//
+// The fields below the context are for the goroutine that serves the line, which on HTTP/1 is that of its handlers.
 type line struct {
 	context.Context //nolint:containedctx // it is a context
 
+	conn     net.Conn
 	cancel   context.CancelCauseFunc
-	exchange *exchange // of HTTP/1, under way; for the goroutine of its handler
-	hijacked atomic.Bool
+	exchange *exchange // under way
+	whole    bool      // the answer has been sent to its end
+	taken    bool      // a handler has taken the line from the server
 }
 
 type lineKey struct{}
@@ -32,7 +34,8 @@ func (l *line) Value(key any) any {
 	return l.Context.Value(key)
 }
 
-// lineOf returns nil for a request that came by no server of this program, such as one that a test makes up, and for one of HTTP/2.
+// lineOf returns nil for a request that came by no server of this program, such as one that a test makes up, and for one of HTTP/2, whose lines carry
+// several exchanges at a time.
 func lineOf(r *http.Request) *line {
 	if r.ProtoMajor != 1 {
 		return nil
@@ -41,20 +44,31 @@ func lineOf(r *http.Request) *line {
 	return l
 }
 
-// release ends the context of a line that its handler has taken over from the server, now that the handler is done. A server lets go of the
-// others when they close.
+// release ends the context of a line that was taken from the server, which lets go of the others itself: what takes one defers it.
 func (l *line) release() {
-	if l != nil && l.hijacked.Load() {
+	if l != nil && l.taken {
 		l.cancel(nil)
 	}
 }
 
-// openLines are those that a server has. They end with the context that it gives them, and with their connection.
+// reset ends the connection in a way that is an error to the client, also by TLS, whose own end would come too late for that.
+func (l *line) reset() {
+	c := l.conn
+	if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = secure.NetConn()
+	}
+	if c, ok := c.(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+		_ = c.Close() // as the server does again
+	}
+}
+
+// openLines are the lines of a server. Each ends with the server, with its connection, or with the handler that has taken it.
 type openLines struct{ open sync.Map } // *line by net.Conn
 
 // begin is a server's ConnContext.
 func (all *openLines) begin(ctx context.Context, c net.Conn) context.Context {
-	l := &line{}
+	l := &line{conn: c}
 	l.Context, l.cancel = context.WithCancelCause(ctx)
 	all.open.Store(c, l)
 	return l
@@ -68,8 +82,8 @@ func (all *openLines) changed(c net.Conn, state http.ConnState) {
 	l, ok := all.open.LoadAndDelete(c)
 	switch {
 	case !ok:
-	case state == http.StateHijacked:
-		l.(*line).hijacked.Store(true)
+	case state == http.StateHijacked: // the handler is doing it
+		l.(*line).taken = true
 	default:
 		l.(*line).cancel(nil)
 	}

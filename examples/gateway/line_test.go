@@ -16,11 +16,7 @@ import (
 
 // On one connection, the end of one identity is not the end of what comes after it.
 func TestALineOutlivesTheIdentitiesOnIt(t *testing.T) {
-	leeway := members{"leeway": "1ms"}
-	w := newWorld(t, http.NotFoundHandler())
-	again := &world{t: t, issuer: w.issuer, logs: w.logs, done: make(chan error, 1)}
-	leeway["issuer"], leeway["audiences"], leeway["insecure_allow_http"] = w.issuer.URL(), []string{audience}, true
-	again.start(w.config(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := newWorld(t, http.NotFoundHandler()).strictly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			select {
 			case <-time.After(1500 * time.Millisecond):
@@ -29,10 +25,8 @@ func TestALineOutlivesTheIdentitiesOnIt(t *testing.T) {
 			}
 		}
 		io.WriteString(w, r.URL.Path)
-	}), members{"issuers": []any{leeway}}))
-	require.NoError(t, again.server.gateway.issuers[0].keys.Refresh(t.Context()))
-
-	c, r := again.dial()
+	}))
+	c, r := w.dial()
 	ask := func(path, token string) *http.Response {
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
 		res, err := http.ReadResponse(r, nil)
@@ -53,6 +47,17 @@ func TestALineOutlivesTheIdentitiesOnIt(t *testing.T) {
 	_, err := r.ReadByte()
 	require.Error(t, err)
 	require.False(t, isTimeout(err), err)
+}
+
+// strictly starts another gateway for the tokens of w, with next to no leeway.
+func (w *world) strictly(backend http.Handler, edits ...members) *world {
+	w.t.Helper()
+	again := &world{t: w.t, issuer: w.issuer, logs: w.logs, done: make(chan error, 1)}
+	again.start(w.config(backend, append([]members{{"issuers": []any{members{
+		"issuer": w.issuer.URL(), "audiences": []string{audience}, "insecure_allow_http": true, "leeway": "1ms",
+	}}}}, edits...)...))
+	require.NoError(w.t, again.server.gateway.issuers[0].keys.Refresh(w.t.Context()))
+	return again
 }
 
 // On a connection of HTTP/2, an exchange ends alone.

@@ -69,6 +69,9 @@ func newTransport() *http.Transport {
 // ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l := lineOf(r)
+	if l != nil && !r.ProtoAtLeast(1, 1) {
+		defer func() { breakOff(l, recover()) }()
+	}
 	defer l.release()
 	var u *upload
 	if r.ContentLength != 0 {
@@ -77,13 +80,22 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id, known := middleware.IdentityFrom(r.Context())
 	if !known || p.pastExpiry || id.Expiry.IsZero() {
-		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
+		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u, line: l}, r)
 		return
 	}
 	x, r := beginExchange(w, r, l, &p.watch, id.Expiry, p.leewayOf(id))
 	x.upload = u
 	defer x.end()
-	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
+	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u, line: l}, r)
+}
+
+// breakOff lets a panic go on that ends an answer of HTTP/1.0. Where such an answer does not tell its length, the client takes the end of the
+// connection for that of the answer, unless it is an error.
+func breakOff(l *line, panicked any) {
+	if panicked != nil {
+		l.reset()
+		panic(panicked)
+	}
 }
 
 // leewayOf is how long after its expiry the credential would still be taken if it came again. There is none once the issuer

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -250,17 +253,62 @@ func (w *world) requireNoneLeft() {
 	require.NotContains(w.t, w.logs.String(), "outlasted")
 }
 
+// What goes before an answer is written by another goroutine than the handler's, which waits for it.
+func TestHintsEndWithTheIdentityThoughTheClientDoesNotRead(t *testing.T) {
+	hinting := rawBackend(t, func(c net.Conn) {
+		hint := "HTTP/1.1 103 Early Hints\r\nLink: <" + strings.Repeat("a", 30<<10) + ">\r\n\r\n"
+		for {
+			if _, err := io.WriteString(c, hint); err != nil {
+				return
+			}
+		}
+	})
+	w := newWorld(t, http.NotFoundHandler()).strictly(http.NotFoundHandler(), members{"upstream": "http://" + hinting})
+	c, _ := w.dial()
+	fmt.Fprintf(c, "GET /x HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", w.expiring(time.Second))
+	time.Sleep(2 * time.Second) // a drain before the expiry would have to wait for it
+	w.requireNoneLeft()
+}
+
 func TestAStreamIsCutAndNotEnded(t *testing.T) {
-	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	stream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		io.WriteString(w, "data: 0\n")
 		http.NewResponseController(w).Flush()
+		if strings.HasPrefix(r.URL.Path, "/public/") {
+			panic(http.ErrAbortHandler)
+		}
 		<-r.Context().Done()
-	}))
-	res := w.get("/events", w.expiring(time.Second))
-	b, err := io.ReadAll(res.Body)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.Equal(t, "data: 0\n", string(b))
+	})
+	t.Run("in chunks", func(t *testing.T) {
+		w := newWorld(t, stream)
+		res := w.get("/events", w.expiring(time.Second))
+		b, err := io.ReadAll(res.Body)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.Equal(t, "data: 0\n", string(b))
+	})
+	old := func(t *testing.T, c net.Conn, path, token string) {
+		fmt.Fprintf(c, "GET "+path+" HTTP/1.0\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", token)
+		require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err := io.ReadAll(c)
+		require.ErrorIs(t, err, syscall.ECONNRESET)
+	}
+	for _, path := range []string{"/orders/7", "/public/which-breaks-off"} {
+		t.Run("to the end of an HTTP/1.0 connection, "+path, func(t *testing.T) {
+			w := newWorld(t, stream)
+			c, _ := w.dial()
+			old(t, c, path, w.expiring(time.Second))
+		})
+		t.Run("to the end of an HTTP/1.0 connection, by TLS, "+path, func(t *testing.T) {
+			s := newSecureWorld(t, stream)
+			roots := x509.NewCertPool()
+			roots.AddCert(s.ca.own.Leaf)
+			c, err := tls.Dial("tcp", s.address, &tls.Config{RootCAs: roots})
+			require.NoError(t, err)
+			t.Cleanup(func() { c.Close() })
+			old(t, c, path, s.expiring(time.Second))
+		})
+	}
 }
 
 func TestAnOrdinaryExchangeMayFinishWithinTheLeeway(t *testing.T) {

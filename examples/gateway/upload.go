@@ -9,14 +9,24 @@ import (
 	"time"
 )
 
-// hurried gives the body of a request the time d, which a proxy lifts for what it forwards. The server reads the rest of a
-// refused request before it answers, and would wait for it without an end.
+// hurried gives the body of a request the time d, which a proxy lifts for what it forwards: the server reads the rest of a
+// refused request before it answers, and would wait for it without an end. It gives the same time to what of an answer the server sends when the
+// handler is done. That is all of a refusal, and a client may have asked for many that it does not read.
 func hurried(d time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest := d
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)) // a server's writer can
+			rest += d
+		}
+		l := lineOf(r)
+		if l != nil {
+			l.whole = false
 		}
 		next.ServeHTTP(w, r)
+		if l != nil && !l.whole && !l.taken {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(rest)) // the server lifts it for the next request
+		}
 	})
 }
 

@@ -91,6 +91,19 @@ func TestTheRestOfARefusedRequestIsNotWaitedForLong(t *testing.T) {
 	}
 }
 
+// Nor is a client waited for that asks for more refusals than it reads.
+func TestRefusalsAreNotKeptForLong(t *testing.T) {
+	w := newWorld(t, http.NotFoundHandler())
+	c, _ := w.dial()
+	many := strings.Repeat("GET /x HTTP/1.1\r\nHost: gateway.test\r\n\r\n", 100)
+	for {
+		if _, err := io.WriteString(c, many); err != nil {
+			require.False(t, isTimeout(err), "the connection is still open")
+			return
+		}
+	}
+}
+
 func TestNoOtherProtocolThanWebsocketIsAskedFor(t *testing.T) {
 	requests := make(chan *http.Request, 1)
 	w := newWorld(t, captured(requests))
