@@ -273,7 +273,7 @@ func muxOf(tb testing.TB, v *token.Verifier) *token.Mux {
 // verifier, for a Mux of two and of a thousand, and, in all and per signature check, where a token without kid meets two keys that fit. floor is
 // the bare check by crypto/* of the longest token's own text. Read it with GOMAXPROCS=1 GOGC=400 and -benchtime 1x; -v tells which tokens they are.
 func BenchmarkHostile(b *testing.B) {
-	for _, alg := range []string{"RS256", "PS256", "RS512", "ES256", "ES384", "EdDSA"} {
+	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
 		b.Run(alg, func(b *testing.B) {
 			v, sides := sides(b, alg)
 			valid := issuer.Sign(alg, nil, []byte(benchmarkPayload))
