@@ -17,7 +17,7 @@ type line struct {
 	conn     net.Conn
 	cancel   context.CancelCauseFunc
 	exchange *exchange // under way
-	whole    bool      // the answer has been sent to its end
+	forwards bool      // the request is one for a backend
 	taken    bool      // a handler has taken the line from the server
 }
 
@@ -46,7 +46,7 @@ func lineOf(r *http.Request) *line {
 
 // release ends the context of a line that was taken from the server, which lets go of the others itself: what takes one defers it.
 func (l *line) release() {
-	if l != nil && l.taken {
+	if l.taken {
 		l.cancel(nil)
 	}
 }

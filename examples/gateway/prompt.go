@@ -15,7 +15,6 @@ type prompt struct {
 	http.ResponseWriter
 
 	upload *upload // nil: none
-	line   *line   // nil: none
 	left   int64   // bytes; below 0: ReverseProxy sees to it
 }
 
@@ -37,9 +36,6 @@ func (p *prompt) Write(part []byte) (int, error) {
 	p.left -= int64(n)
 	if p.left >= 0 && err == nil {
 		err = http.NewResponseController(p.ResponseWriter).Flush()
-		if p.line != nil {
-			p.line.whole = p.left == 0 && err == nil
-		}
 	}
 	return n, err
 }

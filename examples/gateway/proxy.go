@@ -69,10 +69,13 @@ func newTransport() *http.Transport {
 // ServeHTTP forwards one request. It expects the guard's decision in the context; without one the route is public.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l := lineOf(r)
-	if l != nil && !r.ProtoAtLeast(1, 1) {
-		defer func() { breakOff(l, recover()) }()
+	if l != nil {
+		l.forwards = true
+		defer l.release()
+		if !r.ProtoAtLeast(1, 1) {
+			defer func() { breakOff(l, recover()) }()
+		}
 	}
-	defer l.release()
 	var u *upload
 	if r.ContentLength != 0 {
 		u, r = beginUpload(w, r)
@@ -80,13 +83,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id, known := middleware.IdentityFrom(r.Context())
 	if !known || p.pastExpiry || id.Expiry.IsZero() {
-		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u, line: l}, r)
+		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
 		return
 	}
 	x, r := beginExchange(w, r, l, &p.watch, id.Expiry, p.leewayOf(id))
 	x.upload = u
 	defer x.end()
-	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u, line: l}, r)
+	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
 }
 
 // breakOff lets a panic go on that ends an answer of HTTP/1.0. Where such an answer does not tell its length, the client takes the end of the

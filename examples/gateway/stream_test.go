@@ -288,6 +288,7 @@ func TestAStreamIsCutAndNotEnded(t *testing.T) {
 		require.Equal(t, "data: 0\n", string(b))
 	})
 	old := func(t *testing.T, c net.Conn, path, token string) {
+		t.Helper()
 		fmt.Fprintf(c, "GET "+path+" HTTP/1.0\r\nHost: gateway.test\r\nAuthorization: Bearer %s\r\n\r\n", token)
 		require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
 		_, err := io.ReadAll(c)

@@ -10,8 +10,8 @@ import (
 )
 
 // hurried gives the body of a request the time d, which a proxy lifts for what it forwards: the server reads the rest of a
-// refused request before it answers, and would wait for it without an end. It gives the same time to what of an answer the server sends when the
-// handler is done. That is all of a refusal, and a client may have asked for many that it does not read.
+// refused request before it answers, and would wait for it without an end. It gives the same time to the client for reading what is no backend's
+// answer, which the server sends when the handler is done: it may have asked for many refusals that it does not read.
 func hurried(d time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest := d
@@ -21,10 +21,10 @@ func hurried(d time.Duration, next http.Handler) http.Handler {
 		}
 		l := lineOf(r)
 		if l != nil {
-			l.whole = false
+			l.forwards = false
 		}
 		next.ServeHTTP(w, r)
-		if l != nil && !l.whole && !l.taken {
+		if l != nil && !l.forwards {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(rest)) // the server lifts it for the next request
 		}
 	})
