@@ -161,6 +161,7 @@ func FuzzBundle(f *testing.F) {
 	f.Add(fmt.Appendf(nil, `{"keys":[{"use":"x509-svid","x5c":%s},{"use":"jwt-svid"}]}`, x5c(root, root)))
 	f.Add([]byte(`{"keys":[{"use":"x509-svid","x5c":["MAA="]}]}`))
 	f.Add([]byte(`{"KEYS":[]}`))
+	f.Add(fmt.Appendf(nil, `{"keys":[{"use":"x509-svid","x5c":["%s","no base64"]}]}`, base64.StdEncoding.EncodeToString(root.Raw)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := mtls.ReadBundle(data)
 		if err != nil {
@@ -175,10 +176,12 @@ func FuzzBundle(f *testing.F) {
 		for _, e := range entries {
 			var (
 				use   string
-				chain [][]byte
+				chain []string // of which only the first is read
 			)
 			if json.Unmarshal(e["use"], &use) == nil && use == "x509-svid" && json.Unmarshal(e["x5c"], &chain) == nil && len(chain) > 0 {
-				want = append(want, chain[0])
+				der, err := base64.StdEncoding.DecodeString(chain[0])
+				require.NoError(t, err)
+				want = append(want, der)
 			}
 		}
 		require.Len(t, list, len(want))
