@@ -182,7 +182,8 @@ func readCRL(der []byte) (*x509.RevocationList, error) {
 	return crl, nil
 }
 
-// blocks calls each for every block of PEM that is nothing but blocks of one type. encoding/pem skips what it does not understand.
+// blocks calls each for every block of PEM that is nothing but blocks of one type. encoding/pem skips what it does not understand, and bits at the
+// end that are no part of the bytes: a block has to be, but for its blanks, what an encoder writes.
 func blocks(data []byte, kind string, each func(der []byte) error) error {
 	begin := []byte("-----BEGIN ")
 	n := 0
@@ -192,6 +193,9 @@ func blocks(data []byte, kind string, each func(der []byte) error) error {
 		}
 		b, rest := pem.Decode(data)
 		if b == nil || b.Type != kind || len(b.Headers) > 0 || bytes.Count(data[:len(data)-len(rest)], begin) != 1 {
+			return errPEM
+		}
+		if !bytes.Equal(squeezed(pem.EncodeToMemory(b)), squeezed(data[:len(data)-len(rest)])) {
 			return errPEM
 		}
 		if err := each(b.Bytes); err != nil {
@@ -204,3 +208,5 @@ func blocks(data []byte, kind string, each func(der []byte) error) error {
 	}
 	return nil
 }
+
+func squeezed(text []byte) []byte { return bytes.Join(bytes.Fields(text), nil) }

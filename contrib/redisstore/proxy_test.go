@@ -141,3 +141,9 @@ func (p *proxy) seen() []byte {
 	defer p.mu.Unlock()
 	return p.sent
 }
+
+func (p *proxy) connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) / 2
+}

@@ -114,9 +114,9 @@ func (x *exchange) expire() {
 	x.cut = true
 	x.cancel(errExpired)
 	past := time.Unix(1, 0)
-	_ = x.control.SetReadDeadline(past) // an upload must not hold it open, nor a client that does not read
+	_ = x.control.SetReadDeadline(past) // an upload must not hold it open
 	if x.began {
-		_ = x.control.SetWriteDeadline(past)
+		_ = x.control.SetWriteDeadline(past) // nor a client that does not read
 	} else { // something may be on its way that goes before an answer, and the answer that it has expired has to be
 		_ = x.control.SetWriteDeadline(time.Now().Add(lastWords))
 	}
