@@ -15,7 +15,9 @@ import (
 // proofs are judged again, and the key source is asked again, so that a key that was withdrawn, or could not be had, has the effect that
 // it has on a token never seen before. Refusals are not remembered.
 //
-// The Cache holds no token, only the SHA-256 of it under a secret of its own, and the verified claims.
+// The Cache holds no token, only the SHA-256 of it under a secret of its own, and what was found. Of a token that has come once, that is the key by
+// which it was verified, which many have in common: when it comes again its signature need not be checked, and its claims are read once more. From
+// then on they are kept. So tokens that are sent once, however many, take no memory for what they say.
 //
 // What is remembered stays until it expires, or until there is no room. Tokens that were used again make way for tokens that were seen
 // once only if there is nothing else: a tenth of the room is for tokens that are new.
@@ -39,7 +41,7 @@ const (
 
 // NewCache returns an empty cache for at most maxEntries tokens that take at most maxBytes of memory. Both must be positive.
 //
-// The claims of a token take about 1 KB. Memory is taken as it is needed; what the claims took is given back as they are forgotten, the
+// A token that has come once takes about 100 bytes, and the claims of one that has come again about 1 KB. Memory is taken as it is needed; what the claims took is given back as they are forgotten, the
 // 100 bytes beside them are kept for others. A large cache is divided into up to 64 parts by chance, so that one that is to hold
 // n tokens should have room for a few in the hundred more.
 func NewCache(maxEntries, maxBytes int) (*Cache, error) {
@@ -94,27 +96,30 @@ func (m *Mux) believes(v *Verifier) bool { return m.all[v] }
 
 func (c *Cache) shard(k *key) *shard { return &c.shards[place(k[0], len(c.shards))] }
 
-// recall judges a remembered token. It returns neither claims nor an error for a token that has to be verified.
-func (c *Cache) recall(ctx context.Context, k *key, here believer, have []Proof) (*Claims, error) {
+// recall judges a remembered token. It returns neither claims nor an error for a token that has to be verified, with a voucher if there is one.
+func (c *Cache) recall(ctx context.Context, k *key, here believer, have []Proof) (*Claims, *voucher, error) {
 	shard := c.shard(k)
 	claims, slot := shard.index.Load().find(k, here)
 	if claims == nil {
-		return nil, nil
+		return nil, nil, nil
+	}
+	if claims.isVoucher() {
+		return nil, (*voucher)(claims), nil
 	}
 	err := claims.verifier.recheck(ctx, claims, have)
 	if err == nil {
 		if !slot.used.Load() { // readers of one token do not all write to one place
 			slot.used.Store(true)
 		}
-		return claims, nil
+		return claims, nil, nil
 	}
 	if isOver(err) {
 		shard.forget(k, claims)
 	}
 	if errors.Is(err, errKeyChanged) {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 // isOver says that a token need not be remembered any longer. What a proof was missing for, or a key source, is as good as before.
@@ -123,12 +128,35 @@ func isOver(err error) bool {
 	return reason == ReasonExpired || reason == ReasonLifetime || reason == ReasonUnknownKey || errors.Is(err, errKeyChanged)
 }
 
-// remember takes in what its verifier has just found good.
-func (c *Cache) remember(k *key, claims *Claims) {
+// learn takes in the verdict on a token for which there was that voucher, and passes it on.
+func (c *Cache) learn(k *key, claims *Claims, vouched *voucher, err error) (*Claims, error) {
+	if err == nil {
+		return c.remember(k, claims, vouched), nil
+	}
+	if vouched != nil && (isOver(err) || ReasonOf(err) == ReasonSignature) { // by another key, or it would not have been calculated
+		c.shard(k).forget(k, (*Claims)(vouched))
+	}
+	return nil, err
+}
+
+// remember takes in a token that its verifier has found good: that it did, or, if it had a voucher for that, what the token says.
+func (c *Cache) remember(k *key, claims *Claims, vouched *voucher) *Claims {
 	v := claims.verifier
 	if v.cache != c { // one of a Mux, which has no cache
-		return
+		return claims
 	}
-	kept, size := claims.detached(c.scopes)
-	c.shard(k).put(k, kept, slotBytes+size, time.Now().UnixNano())
+	shard, now := c.shard(k), time.Now().UnixNano()
+	e := entry{size: slotBytes + claims.size(), until: v.policy.window(claims).until}
+	switch {
+	case e.size > shard.maxBytes:
+	case vouched.says(v, claims.signer):
+		claims = claims.detached(c.scopes)
+		e.claims, e.used = claims, true
+		shard.put(k, e, now)
+	default:
+		voucher, size := v.voucher(claims.signer)
+		e.claims, e.size = (*Claims)(voucher), slotBytes+size
+		shard.put(k, e, now)
+	}
+	return claims
 }

@@ -46,8 +46,16 @@ func again(k crypto.PublicKey) crypto.PublicKey {
 	}
 }
 
-// What is remembered is worth a verification: each row is said in the same words to a token that is remembered and to one that is not.
+// What is remembered is worth a verification: each row is said in the same words to a token that is remembered, whether it has come once or more often,
+// and to one that is not.
 func TestARememberedTokenIsJudgedAgain(t *testing.T) {
+	for _, times := range []int{1, 2, 3} {
+		t.Run(fmt.Sprintf("seen %d times", times), func(t *testing.T) { testJudgedAgain(t, times) })
+	}
+}
+
+func testJudgedAgain(t *testing.T, times int) {
+	t.Helper()
 	jkt := token.Proof{Method: "jkt", Thumbprint: proofKey}
 	bound := with("cnf", `{"jkt":"`+proofKey+`"}`)
 	outage := errors.New("the issuer is down")
@@ -115,8 +123,11 @@ func TestARememberedTokenIsJudgedAgain(t *testing.T) {
 				source := only(found...)
 				cache := newCache(t, 10, 1<<20)
 				warm := remembering(t, source, p, cache)
-				first, err := warm.Verify(t.Context(), raw, tc.first...)
-				require.NoError(t, err)
+				var first *token.Claims
+				for range times {
+					first, err = warm.Verify(t.Context(), raw, tc.first...)
+					require.NoError(t, err)
+				}
 				require.True(t, cache.Remembers(raw, warm))
 
 				time.Sleep(tc.wait)
@@ -373,6 +384,101 @@ func TestAHitAsksForTheKeys(t *testing.T) {
 	require.Equal(t, 5, source.asked)
 }
 
+// The second time a token comes nothing is calculated, and only from then on its claims take memory.
+func TestATokenThatHasComeOnceIsRememberedByItsKey(t *testing.T) {
+	for _, alg := range algorithms {
+		cache := newCache(t, 10, 1<<20)
+		source := fetched(t)
+		v := remembering(t, source, plain(), cache)
+		_, err := v.Verify(t.Context(), issuer.Sign(alg, nil, []byte(payload(with("jti", `"another"`)))))
+		require.NoError(t, err)
+		_, before := cache.Size()
+		raw := issuer.Sign(alg, nil, []byte(payload()))
+		first, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		require.False(t, first.Remembered())
+		entries, bytes := cache.Size()
+		require.Equal(t, []int{2, before + token.SlotBytes}, []int{entries, bytes})
+
+		second, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		require.True(t, second.Remembered())
+		require.NotSame(t, first, second)
+		requireSameClaims(t, first, second)
+		entries, bytes = cache.Size()
+		require.Equal(t, 2, entries)
+		require.Greater(t, bytes, before+token.SlotBytes+len(first.Payload()))
+		third, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		require.Same(t, second, third)
+	}
+}
+
+// What vouches for a token is the text of it and the key, for one verifier.
+func TestAVoucherIsForOneTokenOneKeyAndOneVerifier(t *testing.T) {
+	cache := newCache(t, 10, 1<<20)
+	m, other := newMinter(t), newMinter(t)
+	source := m.source()
+	v := remembering(t, source, plain(), cache)
+	raw := m.sign(edHeader, payload())
+	c, err := v.Verify(t.Context(), raw)
+	require.NoError(t, err)
+	require.False(t, c.Remembered())
+
+	forged := raw[:len(raw)-8] + "AAAAAAAA"
+	c, err = v.Verify(t.Context(), forged)
+	requireRefused(t, c, err, token.ReasonSignature, forged)
+
+	narrow := plain()
+	narrow.RequiredClaims = map[string]string{"tenant": ""}
+	c, err = remembering(t, source, narrow, cache).Verify(t.Context(), raw)
+	requireRefused(t, c, err, token.ReasonClaim, raw)
+	theirs := remembering(t, other.source(), plain(), cache)
+	c, err = theirs.Verify(t.Context(), raw)
+	requireRefused(t, c, err, token.ReasonSignature, raw)
+	mux, err := token.NewMux(theirs)
+	require.NoError(t, err)
+	c, err = mux.Verify(t.Context(), raw)
+	requireRefused(t, c, err, token.ReasonSignature, raw)
+	require.True(t, cache.Remembers(raw, v))
+
+	source.find = func(string, string) ([]crypto.PublicKey, error) {
+		return []crypto.PublicKey{other.private.Public()}, nil
+	}
+	c, err = v.Verify(t.Context(), raw)
+	requireRefused(t, c, err, token.ReasonSignature, raw)
+	require.False(t, cache.Remembers(raw, v))
+}
+
+// Of tokens that come once each only the places are taken, however many keys sign them.
+func TestTokensThatComeOnceTakeOnlyTheirPlaces(t *testing.T) {
+	for _, keys := range []int{1, 8, 20} {
+		const n = 4000
+		minters := make([]minter, keys)
+		byID := map[string]crypto.PublicKey{}
+		for i := range minters {
+			minters[i] = newMinter(t)
+			byID[fmt.Sprint(i)] = minters[i].private.Public()
+		}
+		cache := newCache(t, 2*n, 1<<30)
+		v := remembering(t, sourceFunc(func(_ context.Context, kid, _ string) ([]crypto.PublicKey, error) {
+			return []crypto.PublicKey{byID[kid]}, nil
+		}), plain(), cache)
+		before := heap()
+		for i := range n {
+			_, err := v.Verify(t.Context(), minters[i%keys].sign(keyed(fmt.Sprint(i%keys)), payload(with("jti", fmt.Sprintf(`"%d"`, i)))))
+			require.NoError(t, err)
+		}
+		taken := heap() - before
+		entries, bytes := cache.Size()
+		require.Equal(t, n, entries)
+		if keys <= 8 {
+			require.Less(t, bytes, (n+4*keys)*token.SlotBytes)
+		}
+		require.Less(t, float64(taken), 1.35*float64(bytes)+40_000, keys) // and what the verifier and its pools take
+	}
+}
+
 func TestAllKindsOfKeysAreRecognisedAgain(t *testing.T) {
 	for _, alg := range algorithms {
 		found, err := issuer.PublicKeys(t.Context(), issuer.KeyID(alg), alg)
@@ -503,8 +609,11 @@ func TestWhatACacheCountsIsNoLessThanVerifiedTokensTake(t *testing.T) {
 		v := remembering(t, m.source(), plain(), cache)
 		before := heap()
 		for i := range n {
-			_, err := v.Verify(t.Context(), m.sign(edHeader, payload(edit, with("jti", fmt.Sprintf(`"%d"`, i)))))
-			require.NoError(t, err)
+			raw := m.sign(edHeader, payload(edit, with("jti", fmt.Sprintf(`"%d"`, i))))
+			for range 2 {
+				_, err := v.Verify(t.Context(), raw)
+				require.NoError(t, err)
+			}
 		}
 		taken := heap() - before
 		entries, bytes := cache.Size()

@@ -32,7 +32,7 @@ type Claims struct {
 	verifier *Verifier        // that has verified them
 	signer   crypto.PublicKey // by which
 	window   window           // empty unless they are remembered
-	kept     bool             // in a Cache
+	recalled bool             // a Cache knew the token
 	known    bool             // header is one of those that are remembered
 }
 
@@ -113,7 +113,7 @@ func (b *bond) proofs() []Proof {
 
 // Remembered reports whether a [Cache] knew the token, whose signature was then not checked again: for logs and metrics, as it is worth
 // no less.
-func (c *Claims) Remembered() bool { return c.get().kept }
+func (c *Claims) Remembered() bool { return c.get().recalled }
 
 // Decode reads the payload into v, a pointer, like encoding/json, but member names match in exact case only.
 //

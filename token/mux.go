@@ -62,21 +62,19 @@ func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, e
 		return nil, errNoVerifier
 	}
 	if m.cache == nil || len(raw) > m.maxBytes {
-		return m.verify(ctx, raw, have)
+		return m.verify(ctx, raw, have, nil)
 	}
 	k := m.cache.keyer.of(raw)
-	if c, err := m.cache.recall(ctx, &k, m, have); c != nil || err != nil {
+	c, vouched, err := m.cache.recall(ctx, &k, m, have)
+	if c != nil || err != nil {
 		return c, err
 	}
-	c, err := m.verify(ctx, raw, have)
-	if err == nil {
-		m.cache.remember(&k, c)
-	}
-	return c, err
+	c, err = m.verify(ctx, raw, have, vouched)
+	return m.cache.learn(&k, c, vouched, err)
 }
 
-// verify is Verify without a memory.
-func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
+// verify is Verify without a memory, but for a voucher of this very token.
+func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *voucher) (*Claims, error) {
 	var msg jws.Message
 	if err := msg.Split(raw, m.maxBytes); err != nil {
 		return nil, refuseJWS(err)
@@ -105,7 +103,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof) (*Claims, er
 	if err := claims.readStart(start, &msg, v.policy.reads); err != nil {
 		return nil, err
 	}
-	c, err := v.decide(ctx, &msg, &claims, have)
+	c, err := v.decide(ctx, &msg, &claims, have, vouched)
 	if err == nil && passed == nil { // issuers with the same header do not take it from each other
 		m.headers.add(&msg, v.policy)
 	}

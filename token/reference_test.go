@@ -198,7 +198,8 @@ func reference(raw string, key ed25519.PublicKey) error {
 	return referenceClaims(decoded[1], time.Now())
 }
 
-// requireSame holds that a verifier that is new, one that remembers the header if it can be remembered, a mux and the reference agree.
+// requireSame holds that a verifier that is new, one that remembers the header if it can be remembered, one that has a cache, the first, the second and the
+// third time, a mux and the reference agree.
 func requireSame(t *testing.T, raw, header string, m minter) {
 	t.Helper()
 	fresh, warm := verifier(t, fuzzSource{}, fuzzPolicy()), verifier(t, fuzzSource{}, fuzzPolicy())
@@ -212,6 +213,13 @@ func requireSame(t *testing.T, raw, header string, m minter) {
 	got, gotErr := warm.Verify(t.Context(), raw)
 	require.Equal(t, wantErr, gotErr, "a remembered header changes no verdict and no reason")
 	require.Equal(t, token.Said(want), token.Said(got), "nor what is read")
+	caching := remembering(t, fuzzSource{}, fuzzPolicy(), newCache(t, 10, 1<<20))
+	for times := range 3 {
+		c, err := caching.Verify(t.Context(), raw)
+		require.Equal(t, wantErr, err, times)
+		require.Equal(t, token.Said(want), token.Said(c), times)
+		require.Equal(t, times > 0 && err == nil, c.Remembered())
+	}
 	muxed, muxErr := mux.Verify(t.Context(), raw)
 	if wantErr == nil && !isFound(t, raw, want.Payload()) {
 		requireRefused(t, muxed, muxErr, token.ReasonMalformed, raw)

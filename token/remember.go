@@ -128,11 +128,11 @@ func isSameKey(a, b crypto.PublicKey) bool {
 }
 
 // detached returns a copy of c, to be kept, which keeps nothing else alive: the payload is no part of the token. What many tokens have in common
-// they share. size is what it takes in memory, about, as if nothing was shared.
-func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
+// they share.
+func (c *Claims) detached(p *scopePool) *Claims {
 	kept := *c
-	d = &kept
-	d.kept = true
+	d := &kept
+	d.recalled = true
 	d.window = c.verifier.policy.window(c)
 	d.scopes = p.shared(c.scopes)
 	if policy := c.verifier.policy; len(c.audiences) > 1 && strings.Contains(c.payload, `\`) && !slices.Equal(c.audiences, policy.audiences) {
@@ -141,8 +141,11 @@ func (c *Claims) detached(p *scopePool) (d *Claims, size int) {
 	if !c.known {
 		d.header = &jws.Header{KeyID: strings.Clone(c.header.KeyID), Algorithm: strings.Clone(c.header.Algorithm)}
 	}
-	return d, claimsBytes + len(c.payload) + d.textBytes() + d.listBytes()
+	return d
 }
+
+// size is what detached claims take in memory, about, as if nothing was shared.
+func (c *Claims) size() int { return claimsBytes + len(c.payload) + c.textBytes() + c.listBytes() }
 
 // copied copies a list and its strings in two pieces. Strings that had escapes may each keep alive the memory of all those before them.
 func copied(list []string) []string {
@@ -205,4 +208,35 @@ func (c *Claims) listBytes() (n int) {
 		n += 2*stringBytes + len(p.Method) + len(p.Thumbprint)
 	}
 	return n
+}
+
+// A voucher is what is remembered of a token that has come once: that this verifier has verified it, and by which key. It stands where claims would,
+// and says nothing else.
+type voucher Claims
+
+// isVoucher tells a voucher from the claims of a token, whose payload has at least two bytes.
+func (c *Claims) isVoucher() bool { return c.payload == "" }
+
+// says reports whether it was v that verified the token, by this very key. A nil voucher says nothing.
+func (o *voucher) says(v *Verifier, key crypto.PublicKey) bool {
+	return o != nil && o.verifier == v && isSameKey(o.signer, key)
+}
+
+// vouchers lets the tokens of a verifier that one key signed share a voucher. More keys than these are rarely in use at once; they take the
+// places from each other.
+type vouchers struct {
+	last   atomic.Uint32 // the place that was taken last
+	places [8]atomic.Pointer[voucher]
+}
+
+// voucher returns one for a token of that key, and what it takes in memory beyond what others have.
+func (v *Verifier) voucher(signer crypto.PublicKey) (_ *voucher, size int) {
+	for i := range v.vouchers.places {
+		if have := v.vouchers.places[i].Load(); have != nil && isSameKey(have.signer, signer) {
+			return have, 0
+		}
+	}
+	made := &voucher{verifier: v, signer: signer}
+	v.vouchers.places[v.vouchers.last.Add(1)%uint32(len(v.vouchers.places))].Store(made)
+	return made, claimsBytes
 }

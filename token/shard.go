@@ -51,32 +51,40 @@ func (s *shard) queue(isSettled bool) *queue {
 func (s *shard) entries() int { return s.queues[0].entries + s.queues[1].entries }
 func (s *shard) bytes() int   { return s.queues[0].bytes + s.queues[1].bytes }
 
-// put remembers c, of the given size, under k, in place of what its verifier remembered under k before. now is in nanoseconds of Unix
-// time.
-func (s *shard) put(k *key, c *Claims, size int, now int64) {
-	if size > s.maxBytes {
-		return
-	}
+// entry is what is remembered of a token.
+type entry struct {
+	claims *Claims // or a voucher
+	size   int     // bytes
+	until  int64   // when it ceases to be of use, in nanoseconds of Unix time
+	used   bool    // since it was first remembered
+}
+
+// put remembers e, which is no larger than the shard, under k, in place of what its verifier remembered under k before. now is in nanoseconds of
+// Unix time. A voucher does not take the place of claims.
+func (s *shard) put(k *key, e entry, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range sweeps {
 		s.sweep(now)
 	}
 	isSettled := s.wasForgotten(k)
-	if at := s.index.Load().at(k, c.verifier); at != 0 {
+	if at := s.index.Load().at(k, e.claims.verifier); at != 0 {
+		if e.claims.isVoucher() && isSameKey(e.claims.signer, s.index.Load().claimsAt(at).Load().signer) {
+			return // several came at once, and others have done it, or more
+		}
 		isSettled = s.index.Load().slot(at).settled
 		s.remove(at)
 	}
-	for s.entries() >= s.maxEntries || s.bytes()+size > s.maxBytes {
+	for s.entries() >= s.maxEntries || s.bytes()+e.size > s.maxBytes {
 		s.evict()
 	}
 	at := s.take()
 	x := s.index.Load()
 	slot := x.slot(at)
-	slot.size, slot.until, slot.settled = uint32(size), c.window.until, isSettled //nolint:gosec // a token is at most 16 KiB
-	slot.used.Store(false)
+	slot.size, slot.until, slot.settled = uint32(e.size), e.until, isSettled //nolint:gosec // a token is at most 16 KiB
+	slot.used.Store(e.used)
 	s.push(x, at)
-	x.enter(at, k, c)
+	x.enter(at, k, e.claims)
 }
 
 // forget drops c if that is still what is remembered under k.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
@@ -37,6 +38,7 @@ type Verifier struct {
 	maxBytes int
 	headers  *headers
 	cache    *Cache // nil: none
+	vouchers vouchers
 }
 
 var errNoVerifier = errors.New("token: undecided: the verifier was not made by its constructor")
@@ -105,21 +107,19 @@ func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Clai
 		return nil, errNoVerifier
 	}
 	if v.cache == nil || len(raw) > v.maxBytes {
-		return v.verify(ctx, raw, have)
+		return v.verify(ctx, raw, have, nil)
 	}
 	k := v.cache.keyer.of(raw)
-	if c, err := v.cache.recall(ctx, &k, v, have); c != nil || err != nil {
+	c, vouched, err := v.cache.recall(ctx, &k, v, have)
+	if c != nil || err != nil {
 		return c, err
 	}
-	c, err := v.verify(ctx, raw, have)
-	if err == nil {
-		v.cache.remember(&k, c)
-	}
-	return c, err
+	c, err = v.verify(ctx, raw, have, vouched)
+	return v.cache.learn(&k, c, vouched, err)
 }
 
-// verify is Verify without a memory.
-func (v *Verifier) verify(ctx context.Context, raw string, have []Proof) (*Claims, error) {
+// verify is Verify without a memory, but for a voucher of this very token.
+func (v *Verifier) verify(ctx context.Context, raw string, have []Proof, vouched *voucher) (*Claims, error) {
 	var msg jws.Message
 	if err := msg.Split(raw, v.maxBytes); err != nil {
 		return nil, refuseJWS(err)
@@ -137,7 +137,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, have []Proof) (*Claim
 	if err := m.read(&msg, v.policy.reads); err != nil {
 		return nil, err
 	}
-	c, err := v.decide(ctx, &msg, &m, have)
+	c, err := v.decide(ctx, &msg, &m, have, vouched)
 	if err == nil && passed != v.policy {
 		v.headers.add(&msg, v.policy)
 	}
@@ -145,7 +145,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, have []Proof) (*Claim
 }
 
 // decide goes from a token whose header has passed to a verdict.
-func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof) (*Claims, error) {
+func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof, vouched *voucher) (*Claims, error) {
 	c, err := v.policy.read(m, msg)
 	if err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, hav
 	if err := v.policy.checkEarly(c, m, now); err != nil {
 		return nil, err
 	}
-	signer, now, err := v.checkSignature(ctx, msg, now)
+	signer, now, err := v.checkSignature(ctx, msg, now, vouched)
 	if err != nil {
 		return nil, err
 	}
@@ -204,12 +204,16 @@ func candidates(keys []crypto.PublicKey, kid string) ([]crypto.PublicKey, error)
 	return keys, nil
 }
 
-// checkSignature returns the key of the issuer that made the signature, and a time that counts the wait for it; without one, an error.
-func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message, now time.Time) (crypto.PublicKey, time.Time, error) {
+// checkSignature returns the key of the issuer that made the signature, and a time that counts the wait for it; without one, an error. It does not
+// calculate again what v vouches for.
+func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message, now time.Time, vouched *voucher) (crypto.PublicKey, time.Time, error) {
 	h := msg.Header()
 	keys, now, err := v.keysAfter(ctx, now, h.KeyID, h.Algorithm)
 	if err != nil {
 		return nil, now, err
+	}
+	if i := slices.IndexFunc(keys, func(k crypto.PublicKey) bool { return vouched.says(v, k) }); i >= 0 {
+		return keys[i], now, nil
 	}
 	key, err := msg.Signer(keys) // of which there is one, but for a rotation or a token that does not say which
 	if err == nil {
