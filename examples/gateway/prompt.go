@@ -6,7 +6,7 @@ import (
 )
 
 // A prompt writer sends every part of an answer of known length at once, like ReverseProxy those of unknown length. ReverseProxy.FlushInterval would
-// do it by a timer for each answer, which costs more than all of the rest. The last part is sent here too, and not when the handler has
+// do it by a timer for each answer, which costs more than all of the rest. The last part is sent by end, and not when the handler has
 // returned: until then the exchange sees to it that a client which does not read cannot hold it up for ever.
 //
 // The head waits for the first part of the body, which nearly always comes with it. It does not wait where that may take its time: for a body
@@ -16,6 +16,7 @@ type prompt struct {
 
 	upload *upload // nil: none
 	left   int64   // bytes; below 0: ReverseProxy sees to it
+	last   bool    // the last part has been written
 }
 
 // Unwrap is for [http.ResponseController].
@@ -34,10 +35,19 @@ func (p *prompt) WriteHeader(status int) {
 func (p *prompt) Write(part []byte) (int, error) {
 	n, err := p.ResponseWriter.Write(part)
 	p.left -= int64(n)
-	if p.left >= 0 && err == nil {
+	p.last = p.left == 0 && err == nil
+	if p.left > 0 && err == nil {
 		err = http.NewResponseController(p.ResponseWriter).Flush()
 	}
 	return n, err
+}
+
+// end sends the last part, and panics like ReverseProxy if that fails. It is called on a stack that is not deep: what writes the head of an answer takes
+// much of it.
+func (p *prompt) end() {
+	if p.last && http.NewResponseController(p.ResponseWriter).Flush() != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // restate has an answer count as one of unknown length if the client is not told its length, which a backend can take out by naming it in

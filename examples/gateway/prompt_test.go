@@ -42,6 +42,7 @@ func TestAllPartsOfAnAnswerAreSentAtOnce(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, len(part), n)
 			}
+			p.end()
 			require.Equal(t, tc.flushed, c.flushed)
 		})
 	}

@@ -81,15 +81,24 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		u, r = beginUpload(w, r)
 		defer u.end()
 	}
+	if expiry, leeway := p.endOf(r); !expiry.IsZero() {
+		var x *exchange
+		x, r = beginExchange(w, r, l, &p.watch, expiry, leeway)
+		x.upload = u
+		defer x.end()
+	}
+	answer := &prompt{ResponseWriter: w, upload: u}
+	p.reverse.ServeHTTP(answer, r)
+	answer.end()
+}
+
+// endOf is when the identity behind r expires and what leeway that has, or zero if nothing ends with it.
+func (p *proxy) endOf(r *http.Request) (expiry time.Time, leeway time.Duration) {
 	id, known := middleware.IdentityFrom(r.Context())
 	if !known || p.pastExpiry || id.Expiry.IsZero() {
-		p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
-		return
+		return time.Time{}, 0
 	}
-	x, r := beginExchange(w, r, l, &p.watch, id.Expiry, p.leewayOf(id))
-	x.upload = u
-	defer x.end()
-	p.reverse.ServeHTTP(&prompt{ResponseWriter: w, upload: u}, r)
+	return id.Expiry, p.leewayOf(&id)
 }
 
 // breakOff lets a panic go on that ends an answer of HTTP/1.0. Where such an answer does not tell its length, the client takes the end of the
@@ -103,7 +112,7 @@ func breakOff(l *line, panicked any) {
 
 // leewayOf is how long after its expiry the credential would still be taken if it came again. There is none once the issuer
 // has said when it ends.
-func (p *proxy) leewayOf(id middleware.Identity) time.Duration {
+func (p *proxy) leewayOf(id *middleware.Identity) time.Duration {
 	if !id.Introspection.Expiry().IsZero() {
 		return 0
 	}

@@ -43,7 +43,7 @@ func (s *server) serve(ctx context.Context, listen, adminListen string) error {
 // serveOn serves until ctx ends, drains and returns. It closes the listeners, and everything that it started has then
 // ended, but for handlers that outlasted the drain and are about to notice that their connection is closed.
 func (s *server) serveOn(ctx context.Context, ln, admin net.Listener) (err error) {
-	base, closeAll := context.WithCancel(context.WithoutCancel(ctx))
+	base, closeAll := context.WithCancel(context.Background()) // short: requests look through all of it for what is not there
 	defer closeAll()
 
 	reloads, stopReloads := context.WithCancel(ctx)
