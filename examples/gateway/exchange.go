@@ -29,7 +29,6 @@ type exchange struct {
 	cancel  context.CancelCauseFunc
 	expiry  time.Time
 	control http.ResponseController
-	upload  *upload // nil: none
 	watch   *watch
 	waiting waiting // for its end
 
@@ -68,26 +67,24 @@ func exchangeOf(r *http.Request) *exchange {
 	return x
 }
 
-// answered is told of the head of the backend's answer before it goes to the client. An answer that comes as the identity expires is none:
-// nobody would free the exchange of a client that does not read it.
-func answered(res *http.Response) error {
-	x := exchangeOf(res.Request)
-	if x == nil {
-		closeAfter(res, uploadOf(res.Request))
-		return nil
-	}
-	closeAfter(res, x.upload)
+// switches is told that the backend takes the connection for another protocol, which is a stream.
+func (x *exchange) switches() error {
 	if !x.begin() {
 		return errExpired
 	}
-	if isStream(res) && time.Until(x.expiry) > 0 {
-		x.watch.move(x, x.expiry)
-	}
+	x.streams()
 	return nil
 }
 
-// begin notes that an answer begins, of the backend or of the gateway. It reports false if the exchange has been cut; an answer that had begun then
-// is still one for end to break off. A nil exchange is never cut.
+// streams notes that the answer has no end of its own. One that begins within the leeway may finish in it. A nil exchange has no end either.
+func (x *exchange) streams() {
+	if x != nil && time.Until(x.expiry) > 0 {
+		x.watch.move(x, x.expiry)
+	}
+}
+
+// begin notes that an answer begins, of the backend or of the gateway. It reports false if the exchange has been cut: then the client has its last words'
+// time to read the answer, and the connection ends with it. An answer that had begun before is one for end to break off. A nil exchange is never cut.
 func (x *exchange) begin() bool {
 	if x == nil {
 		return true
@@ -96,12 +93,6 @@ func (x *exchange) begin() bool {
 	defer x.mu.Unlock()
 	x.began = x.began || !x.cut
 	return !x.cut
-}
-
-func closeAfter(res *http.Response, u *upload) {
-	if u.unfinished() {
-		res.Header.Set("Connection", "close")
-	}
 }
 
 // expire cancels the exchange and frees whoever waits for the client's end of the connection.
@@ -142,11 +133,11 @@ func (x *exchange) end() {
 
 const eventStream = "text/event-stream"
 
-// isStream reports an answer that may go on for as long as both sides like.
-func isStream(res *http.Response) bool {
-	if res.StatusCode == http.StatusSwitchingProtocols || res.ContentLength < 0 {
+// isStream reports an answer that may go on for as long as both sides like, by its head and its length, which is below 0 if it is unknown.
+func isStream(h http.Header, length int64) bool {
+	if length < 0 {
 		return true
 	}
-	kind := strings.TrimSpace(res.Header.Get("Content-Type"))
+	kind := strings.TrimSpace(h.Get("Content-Type"))
 	return len(kind) >= len(eventStream) && strings.EqualFold(kind[:len(eventStream)], eventStream)
 }

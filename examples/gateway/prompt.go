@@ -5,7 +5,9 @@ import (
 	"strconv"
 )
 
-// A prompt writer sends every part of an answer of known length at once, like ReverseProxy those of unknown length. ReverseProxy.FlushInterval would
+// A prompt writer tells the exchange of the answer.
+//
+// It sends every part of an answer of known length at once, like ReverseProxy those of unknown length. ReverseProxy.FlushInterval would
 // do it by a timer for each answer, which costs more than all of the rest. The last part is sent by end, and not when the handler has
 // returned: until then the exchange sees to it that a client which does not read cannot hold it up for ever.
 //
@@ -14,17 +16,27 @@ import (
 type prompt struct {
 	http.ResponseWriter
 
-	upload *upload // nil: none
-	left   int64   // bytes; below 0: ReverseProxy sees to it
-	last   bool    // the last part has been written
+	exchange *exchange // nil: none
+	upload   *upload   // nil: none
+	left     int64     // bytes; below 0: ReverseProxy sees to it
+	last     bool      // the last part has been written
 }
 
 // Unwrap is for [http.ResponseController].
 func (p *prompt) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (p *prompt) WriteHeader(status int) {
-	if status >= http.StatusOK { // others go before the answer
-		p.left = lengthOf(p.Header())
+	if status < http.StatusOK { // it goes before the answer
+		p.ResponseWriter.WriteHeader(status)
+		return
+	}
+	h := p.Header()
+	p.left = lengthOf(h)
+	if isAlive := p.exchange.begin(); !isAlive || p.upload.unfinished() {
+		h.Set("Connection", "close")
+	}
+	if status != http.StatusNoContent && status != http.StatusNotModified && isStream(h, p.left) {
+		p.exchange.streams()
 	}
 	p.ResponseWriter.WriteHeader(status)
 	if p.left > copyBuffer || p.left > 0 && p.upload.unfinished() {
@@ -50,12 +62,24 @@ func (p *prompt) end() {
 	}
 }
 
-// restate has an answer count as one of unknown length if the client is not told its length, which a backend can take out by naming it in
-// Connection.
-func restate(res *http.Response) {
+// answered is told of the head of a backend's answer, but for hints. An answer counts as one of unknown length if the client is not told its length,
+// which a backend can take out by naming it in Connection. One that comes when the exchange has ended is none.
+func answered(res *http.Response) error {
 	if res.ContentLength > 0 && lengthOf(res.Header) < 0 {
 		res.ContentLength = -1
 	}
+	if x := exchangeOfSwitch(res); x != nil {
+		return x.switches()
+	}
+	return res.Request.Context().Err()
+}
+
+// exchangeOfSwitch is nil for answers of which a prompt writer will be told.
+func exchangeOfSwitch(res *http.Response) *exchange {
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		return nil
+	}
+	return exchangeOf(res.Request)
 }
 
 // lengthOf is below 0 if h does not say it.

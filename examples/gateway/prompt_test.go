@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -44,6 +46,29 @@ func TestAllPartsOfAnAnswerAreSentAtOnce(t *testing.T) {
 			}
 			p.end()
 			require.Equal(t, tc.flushed, c.flushed)
+		})
+	}
+}
+
+// The exchange may end between the backend's answer and the first byte of it to the client, who has a moment to read it, and then no connection.
+func TestAnAnswerThatIsOvertakenByTheExpiryTakesItsConnectionWithIt(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		expires bool
+		want    string
+	}{{"overtaken", true, "close"}, {"in time", false, ""}} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := &counting{deaf: deaf{http.Header{}}}
+			x, _ := beginExchange(c, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), nil, &watch{}, time.Now().Add(time.Hour), 0)
+			if tc.expires {
+				x.expire()
+			}
+			p := &prompt{ResponseWriter: c, exchange: x}
+			p.Header().Set("Content-Length", "2")
+			p.WriteHeader(http.StatusOK)
+			require.Equal(t, tc.want, p.Header().Get("Connection"))
+			require.Equal(t, !tc.expires, x.began)
+			x.end()
 		})
 	}
 }

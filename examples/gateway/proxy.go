@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func (p *proxy) start() {
 		Transport:      newTransport(),
 		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
 		BufferPool:     buffers{},
-		ModifyResponse: func(res *http.Response) error { restate(res); return answered(res) },
+		ModifyResponse: answered,
 		ErrorHandler:   p.fail,
 	}
 }
@@ -81,13 +82,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		u, r = beginUpload(w, r)
 		defer u.end()
 	}
-	if expiry, leeway := p.endOf(r); !expiry.IsZero() {
-		var x *exchange
-		x, r = beginExchange(w, r, l, &p.watch, expiry, leeway)
-		x.upload = u
-		defer x.end()
-	}
 	answer := &prompt{ResponseWriter: w, upload: u}
+	if expiry, leeway := p.endOf(r); !expiry.IsZero() {
+		answer.exchange, r = beginExchange(w, r, l, &p.watch, expiry, leeway)
+		defer answer.exchange.end()
+	}
 	p.reverse.ServeHTTP(answer, r)
 	answer.end()
 }
@@ -158,8 +157,10 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	text := http.StatusText(status)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, http.StatusText(status)) // a client that has left has nobody to tell
+	_, _ = io.WriteString(w, text) // a client that has left has nobody to tell
 }
 
 func isTimeout(err error) bool {
