@@ -21,7 +21,7 @@
 //
 // With a [Cache] in its [Options] a verifier remembers the tokens that it has verified. A token that comes again is found by all of its
 // text; its key must still be one of the issuer's, its times are judged by the clock of the moment, and whatever it is bound to must be
-// proved again. What this saves is reading the token and checking its signature, and nothing else.
+// proved again. What this saves is checking its signature and, from the third time on, reading it, and nothing else.
 //
 // # Order
 //
