@@ -41,8 +41,9 @@ const (
 
 // NewCache returns an empty cache for at most maxEntries tokens that take at most maxBytes of memory. Both must be positive.
 //
-// A token that has come once takes about 100 bytes, and the claims of one that has come again about 1 KB. Memory is taken as it is needed; what the claims took is given back as they are forgotten, the
-// 100 bytes beside them are kept for others. A large cache is divided into up to 64 parts by chance, so that one that is to hold
+// A token that has come once takes about 100 bytes, and the claims of one that has come again about 1 KB. Memory is taken as it is needed;
+// what the claims took is given back as they are forgotten, the 100 bytes beside them are kept for others, up to a quarter of maxBytes: that is room
+// for as many tokens as there can be claims. A large cache is divided into up to 64 parts by chance, so that one that is to hold
 // n tokens should have room for a few in the hundred more.
 func NewCache(maxEntries, maxBytes int) (*Cache, error) {
 	var m mistakes
@@ -62,7 +63,7 @@ func NewCache(maxEntries, maxBytes int) (*Cache, error) {
 	c := &Cache{keyer: newKeyer(), scopes: &scopePool{seed: maphash.MakeSeed()}, shards: make([]shard, n)}
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.maxEntries, s.maxBytes = maxEntries/n, maxBytes/n
+		s.bound(maxEntries/n, maxBytes/n)
 		s.index.Store(newIndex(0))
 	}
 	return c, nil
@@ -78,7 +79,7 @@ func (c *Cache) Size() (entries, bytes int) {
 		s := &c.shards[i]
 		s.mu.Lock()
 		entries += s.entries()
-		bytes += s.bytes()
+		bytes += s.memory()
 		s.mu.Unlock()
 	}
 	return entries, bytes
@@ -146,7 +147,7 @@ func (c *Cache) remember(k *key, claims *Claims, vouched *voucher) *Claims {
 		return claims
 	}
 	shard, now := c.shard(k), time.Now().UnixNano()
-	e := entry{size: slotBytes + claims.size(), until: v.policy.window(claims).until}
+	e := entry{size: claims.size(), until: v.policy.window(claims).until}
 	switch {
 	case e.size > shard.maxBytes:
 	case vouched.says(v, claims.signer):
@@ -155,7 +156,7 @@ func (c *Cache) remember(k *key, claims *Claims, vouched *voucher) *Claims {
 		shard.put(k, e, now)
 	default:
 		voucher, size := v.voucher(claims.signer)
-		e.claims, e.size = (*Claims)(voucher), slotBytes+size
+		e.claims, e.size = (*Claims)(voucher), size
 		shard.put(k, e, now)
 	}
 	return claims

@@ -26,14 +26,14 @@ func KeyOf(i int) (k [4]uint64) {
 // Plant remembers claims that a Verifier returned as those of the i-th of many tokens, without a copy.
 func (c *Cache) Plant(i int, claims *Claims) {
 	k := key(KeyOf(i))
-	c.shard(&k).put(&k, entry{claims: claims, size: slotBytes, until: claims.window.until}, -1)
+	c.shard(&k).put(&k, entry{claims: claims, until: claims.window.until}, -1)
 }
 
 // PlantCopy is Plant with a copy for each token, as for verified ones.
 func (c *Cache) PlantCopy(i int, claims *Claims) {
 	k := key(KeyOf(i))
 	d := claims.again().detached(c.scopes)
-	if size := slotBytes + d.size(); size <= c.shard(&k).maxBytes {
+	if size := d.size(); size <= c.shard(&k).maxBytes {
 		c.shard(&k).put(&k, entry{claims: d, size: size, until: d.window.until}, -1)
 	}
 }
@@ -119,7 +119,7 @@ func (c *Cache) Forget(i int, claims *Claims) {
 
 // PlantUnder and FindUnder are Plant and Find by the key itself.
 func (c *Cache) PlantUnder(k [4]uint64, claims *Claims) {
-	c.shard((*key)(&k)).put((*key)(&k), entry{claims: claims, size: slotBytes, until: claims.window.until}, -1)
+	c.shard((*key)(&k)).put((*key)(&k), entry{claims: claims, until: claims.window.until}, -1)
 }
 
 func (c *Cache) FindUnder(k [4]uint64) *Claims {

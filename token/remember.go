@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -222,21 +223,46 @@ func (o *voucher) says(v *Verifier, key crypto.PublicKey) bool {
 	return o != nil && o.verifier == v && isSameKey(o.signer, key)
 }
 
-// vouchers lets the tokens of a verifier that one key signed share a voucher. More keys than these are rarely in use at once; they take the
-// places from each other.
+// vouchers lets the tokens of a verifier that one key signed share a voucher. Where more keys are in use at once than it has places, some tokens have a
+// voucher of their own, which counts.
 type vouchers struct {
-	last   atomic.Uint32 // the place that was taken last
-	places [8]atomic.Pointer[voucher]
+	places [8]atomic.Pointer[shared]
+	mu     sync.Mutex // of who makes one
 }
 
-// voucher returns one for a token of that key, and what it takes in memory beyond what others have.
+// shared is a voucher, and when its place may be given to another: those that tokens still share then are too few to count.
+type shared struct {
+	*voucher
+
+	until time.Time
+}
+
+// voucherLasts is for how long a voucher is shared at least.
+const voucherLasts = 10 * time.Minute
+
+// voucher returns one for a token of that key, and what it takes in memory if it is the token's own.
 func (v *Verifier) voucher(signer crypto.PublicKey) (_ *voucher, size int) {
 	for i := range v.vouchers.places {
 		if have := v.vouchers.places[i].Load(); have != nil && isSameKey(have.signer, signer) {
-			return have, 0
+			return have.voucher, 0
 		}
 	}
 	made := &voucher{verifier: v, signer: signer}
-	v.vouchers.places[v.vouchers.last.Add(1)%uint32(len(v.vouchers.places))].Store(made)
+	if v.vouchers.share(made, time.Now()) {
+		return made, 0
+	}
 	return made, claimsBytes
+}
+
+// share reports false if there is no place.
+func (o *vouchers) share(made *voucher, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.places {
+		if have := o.places[i].Load(); have == nil || now.After(have.until) {
+			o.places[i].Store(&shared{made, now.Add(voucherLasts)})
+			return true
+		}
+	}
+	return false
 }

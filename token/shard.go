@@ -22,7 +22,13 @@ type shard struct {
 	taken                int      // slots that were ever in use
 	free                 uint32   // the first of those that no longer are
 	hand                 int      // where the last look for what is over ended
-	maxEntries, maxBytes int
+	maxEntries, maxBytes int      // bytes of claims
+}
+
+// bound divides memory between slots and claims. Claims take at least three times what a slot does, so that a quarter for slots is enough for them.
+func (s *shard) bound(maxEntries, maxBytes int) {
+	s.maxEntries = max(1, min(maxEntries, maxBytes/(4*slotBytes)))
+	s.maxBytes = max(0, maxBytes-s.maxEntries*slotBytes)
 }
 
 // queue is a list of slots, linked in both directions.
@@ -49,18 +55,21 @@ func (s *shard) queue(isSettled bool) *queue {
 }
 
 func (s *shard) entries() int { return s.queues[0].entries + s.queues[1].entries }
-func (s *shard) bytes() int   { return s.queues[0].bytes + s.queues[1].bytes }
+
+// bytes is what claims take, and memory that with the slots.
+func (s *shard) bytes() int  { return s.queues[0].bytes + s.queues[1].bytes }
+func (s *shard) memory() int { return s.bytes() + len(s.index.Load().slots)*slotBytes }
 
 // entry is what is remembered of a token.
 type entry struct {
 	claims *Claims // or a voucher
-	size   int     // bytes
+	size   int     // bytes beside the slot
 	until  int64   // when it ceases to be of use, in nanoseconds of Unix time
 	used   bool    // since it was first remembered
 }
 
-// put remembers e, which is no larger than the shard, under k, in place of what its verifier remembered under k before. now is in nanoseconds of
-// Unix time. A voucher does not take the place of claims.
+// put remembers e, which is no larger than all claims may be, under k, in place of what its verifier remembered under k before. now is in nanoseconds of
+// Unix time. A voucher does not take the place of claims by the same key.
 func (s *shard) put(k *key, e entry, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +167,7 @@ func (s *shard) evict() {
 
 func (s *shard) isProbationFull() bool {
 	q := &s.queues[probation]
-	return q.entries > 0 && (q.entries*probationShare >= s.entries() || q.bytes*probationShare >= s.bytes())
+	return q.entries > 0 && (q.entries*probationShare >= s.entries() || q.bytes > 0 && q.bytes*probationShare >= s.bytes())
 }
 
 // ghost is where what is left of a forgotten token would be.

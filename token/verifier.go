@@ -212,8 +212,8 @@ func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message, now tim
 	if err != nil {
 		return nil, now, err
 	}
-	if i := slices.IndexFunc(keys, func(k crypto.PublicKey) bool { return vouched.says(v, k) }); i >= 0 {
-		return keys[i], now, nil
+	if slices.ContainsFunc(keys, func(k crypto.PublicKey) bool { return vouched.says(v, k) }) {
+		return vouched.signer, now, nil
 	}
 	key, err := msg.Signer(keys) // of which there is one, but for a rotation or a token that does not say which
 	if err == nil {

@@ -17,7 +17,7 @@ type line struct {
 	conn     net.Conn
 	cancel   context.CancelCauseFunc
 	exchange *exchange // under way
-	forwards bool      // the request is one for a backend
+	forwards bool      // the request is one for a backend, whose answer leaves nothing for the server to send
 	taken    bool      // a handler has taken the line from the server
 }
 

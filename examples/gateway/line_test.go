@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"testing"
 	"time"
 
@@ -87,6 +88,33 @@ func TestAnExchangeOfHTTP2LeavesTheOthers(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, "data: 0\n", string(got))
 	require.Equal(t, "data: 0\ndata: 1\n", body(t, stays))
+}
+
+// Nor does it take the connection with it when it ends before its answer.
+func TestATimeoutOfHTTP2LeavesTheConnection(t *testing.T) {
+	s := newSecureWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/orders/slow" {
+			<-r.Context().Done()
+		}
+	}))
+	for _, p := range s.server.gateway.proxies {
+		clear(p.leeway)
+	}
+	client := s.as()
+	get := func(path, token string, status int) (reused bool) {
+		r := s.request(http.MethodGet, path, token, nil)
+		r.URL.Scheme = "https"
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}))
+		res, err := client.Do(r)
+		require.NoError(t, err)
+		body(t, res)
+		require.Equal(t, 2, res.ProtoMajor)
+		require.Equal(t, status, res.StatusCode)
+		return reused
+	}
+	require.False(t, get("/orders/7", s.token(), http.StatusOK))
+	require.True(t, get("/orders/slow", s.expiring(time.Second), http.StatusGatewayTimeout))
+	require.True(t, get("/orders/7", s.token(), http.StatusOK))
 }
 
 // What a server notes of a line is gone when the line is, whoever had it last.

@@ -9,7 +9,8 @@ import (
 //
 // It sends every part of an answer of known length at once, like ReverseProxy those of unknown length. ReverseProxy.FlushInterval would
 // do it by a timer for each answer, which costs more than all of the rest. The last part is sent by end, and not when the handler has
-// returned: until then the exchange sees to it that a client which does not read cannot hold it up for ever.
+// returned: until then the exchange sees to it that a client which does not read cannot hold it up for ever. Where the server has something to send
+// after that, end says so, and the client has a time for it.
 //
 // The head waits for the first part of the body, which nearly always comes with it. It does not wait where that may take its time: for a body
 // that does not fit into one part, and for one that the client's own may have to go before.
@@ -19,7 +20,9 @@ type prompt struct {
 	exchange *exchange // nil: none
 	upload   *upload   // nil: none
 	left     int64     // bytes; below 0: ReverseProxy sees to it
-	last     bool      // the last part has been written
+	begun    bool      // there is an answer, on a connection that was not taken
+	parts    bool      // a part has been written
+	keeps    bool      // the connection, whatever the answer: that of HTTP/2 carries others
 }
 
 // Unwrap is for [http.ResponseController].
@@ -31,8 +34,8 @@ func (p *prompt) WriteHeader(status int) {
 		return
 	}
 	h := p.Header()
-	p.left = lengthOf(h)
-	if isAlive := p.exchange.begin(); !isAlive || p.upload.unfinished() {
+	p.begun, p.left = true, lengthOf(h)
+	if isAlive := p.exchange.begin(); !p.keeps && (!isAlive || p.upload.unfinished()) {
 		h.Set("Connection", "close")
 	}
 	if status != http.StatusNoContent && status != http.StatusNotModified && isStream(h, p.left) {
@@ -47,19 +50,25 @@ func (p *prompt) WriteHeader(status int) {
 func (p *prompt) Write(part []byte) (int, error) {
 	n, err := p.ResponseWriter.Write(part)
 	p.left -= int64(n)
-	p.last = p.left == 0 && err == nil
+	p.parts = true
 	if p.left > 0 && err == nil {
 		err = http.NewResponseController(p.ResponseWriter).Flush()
 	}
 	return n, err
 }
 
-// end sends the last part, and panics like ReverseProxy if that fails. It is called on a stack that is not deep: what writes the head of an answer takes
-// much of it.
-func (p *prompt) end() {
-	if p.last && http.NewResponseController(p.ResponseWriter).Flush() != nil {
+// end sends the last part, or the head of an answer that has none, and panics like ReverseProxy if that fails. It is called on a stack that is not
+// deep: what writes the head of an answer takes much of it.
+//
+// It reports false if the server has something to send after that, such as a last chunk and trailers.
+func (p *prompt) end() bool {
+	if !p.begun || p.left < 0 {
+		return !p.begun
+	}
+	if (p.left == 0 || !p.parts) && http.NewResponseController(p.ResponseWriter).Flush() != nil {
 		panic(http.ErrAbortHandler)
 	}
+	return true
 }
 
 // answered is told of the head of a backend's answer, but for hints. An answer counts as one of unknown length if the client is not told its length,

@@ -29,7 +29,8 @@ func TestAllPartsOfAnAnswerAreSentAtOnce(t *testing.T) {
 		{"cut off", "6", []string{"ab", "cd"}, 2},
 		{"of unknown length, which is ReverseProxy's to send", "", []string{"ab", "cd"}, 0},
 		{"of a length that is no number", "x", []string{"ab", "cd"}, 0},
-		{"without a body", "0", nil, 0},
+		{"without a body", "0", nil, 1},
+		{"of a length, but without the body", "5", nil, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &counting{deaf: deaf{http.Header{}}}

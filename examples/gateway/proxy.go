@@ -82,13 +82,15 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		u, r = beginUpload(w, r)
 		defer u.end()
 	}
-	answer := &prompt{ResponseWriter: w, upload: u}
+	answer := &prompt{ResponseWriter: w, upload: u, keeps: r.ProtoMajor != 1}
 	if expiry, leeway := p.endOf(r); !expiry.IsZero() {
 		answer.exchange, r = beginExchange(w, r, l, &p.watch, expiry, leeway)
 		defer answer.exchange.end()
 	}
 	p.reverse.ServeHTTP(answer, r)
-	answer.end()
+	if all := answer.end(); !all && l != nil {
+		l.forwards = false // for a client that does not read what is left, there is a time too
+	}
 }
 
 // endOf is when the identity behind r expires and what leeway that has, or zero if nothing ends with it.
@@ -140,7 +142,6 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadGateway
 	switch {
 	case !exchangeOf(r).begin():
-		w.Header().Set("Connection", "close") // the rest of its request will not be read
 		status = http.StatusGatewayTimeout
 	case r.Context().Err() != nil: // the client has left, or the gateway is closing: there is no one to tell
 		panic(http.ErrAbortHandler)
@@ -151,9 +152,6 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if status != http.StatusBadRequest { // which is not the upstream's doing
 		p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream", slog.String("host", p.target.Host), slog.String("error", describe(err)))
-	}
-	if uploadOf(r).unfinished() {
-		w.Header().Set("Connection", "close")
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

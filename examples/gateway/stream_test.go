@@ -270,6 +270,32 @@ func TestHintsEndWithTheIdentityThoughTheClientDoesNotRead(t *testing.T) {
 	w.requireNoneLeft()
 }
 
+// The head of an answer without a body, and what comes after the last part of one of unknown length, are the server's to send.
+func TestWhatTheServerSendsIsNotHeldByAClientThatDoesNotRead(t *testing.T) {
+	long := "X-Long: " + strings.Repeat("a", 200<<10) + "\r\n"
+	for _, tc := range []struct{ name, request, answer string }{
+		{"a head that was asked for alone", "HEAD /x HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + long + "\r\n"},
+		{"an answer of no length", "GET /x HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + long + "\r\n"},
+		{"no content", "GET /x HTTP/1.1\r\n", "HTTP/1.1 204 No Content\r\n" + long + "\r\n"},
+		{"nothing modified", "GET /x HTTP/1.1\r\n", "HTTP/1.1 304 Not Modified\r\n" + long + "\r\n"},
+		{"a body, for comparison", "GET /x HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + long + "\r\nabcde"},
+		{"trailers", "GET /x HTTP/1.1\r\nTE: trailers\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Long\r\n\r\n1\r\na\r\n0\r\n" + "X-Long: " + strings.Repeat("a", 30<<10) + "\r\n\r\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			backend := rawBackend(t, func(c net.Conn) { io.WriteString(c, tc.answer) })
+			w := newWorld(t, http.NotFoundHandler()).strictly(http.NotFoundHandler(), members{"upstream": "http://" + backend})
+			c, _ := w.dial()
+			_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+			request := tc.request + "Host: gateway.test\r\nAuthorization: Bearer " + w.expiring(2*time.Second) + "\r\n\r\n"
+			_, err := io.WriteString(c, strings.Repeat(request, 300))
+			require.NoError(t, err)
+			time.Sleep(4500 * time.Millisecond) // a drain before the expiry would have to wait for it
+			w.requireNoneLeft()
+		})
+	}
+}
+
 func TestAStreamIsCutAndNotEnded(t *testing.T) {
 	stream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -11,7 +11,7 @@ import (
 
 // hurried gives the body of a request the time d, which a proxy lifts for what it forwards: the server reads the rest of a
 // refused request before it answers, and would wait for it without an end. It gives the same time to the client for reading what is no backend's
-// answer, which the server sends when the handler is done: it may have asked for many refusals that it does not read.
+// answer, or the end of one, which the server sends when the handler is done: it may have asked for many refusals that it does not read.
 func hurried(d time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest := d
