@@ -415,6 +415,38 @@ func TestATokenThatHasComeOnceIsRememberedByItsKey(t *testing.T) {
 	}
 }
 
+// Who has begun before a token was known, and ends after its claims were kept, does not take them away.
+func TestClaimsStayWhenOneWhoCameFirstIsLate(t *testing.T) {
+	m := newMinter(t)
+	var first atomic.Bool
+	entered, release := make(chan struct{}), make(chan struct{})
+	v := remembering(t, sourceFunc(func(context.Context, string, string) ([]crypto.PublicKey, error) {
+		if first.CompareAndSwap(false, true) {
+			close(entered)
+			<-release
+		}
+		return []crypto.PublicKey{m.private.Public()}, nil
+	}), plain(), newCache(t, 10, 1<<20))
+	raw := m.sign(edHeader, payload())
+	late := make(chan error)
+	go func() {
+		_, err := v.Verify(t.Context(), raw)
+		late <- err
+	}()
+	<-entered
+	var kept *token.Claims
+	for range 2 {
+		var err error
+		kept, err = v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+	}
+	close(release)
+	require.NoError(t, <-late)
+	again, err := v.Verify(t.Context(), raw)
+	require.NoError(t, err)
+	require.Same(t, kept, again)
+}
+
 // What vouches for a token is the text of it and the key, for one verifier.
 func TestAVoucherIsForOneTokenOneKeyAndOneVerifier(t *testing.T) {
 	cache := newCache(t, 10, 1<<20)

@@ -74,7 +74,7 @@ func (p *prompt) end() bool {
 // answered is told of the head of a backend's answer, but for hints. An answer counts as one of unknown length if the client is not told its length,
 // which a backend can take out by naming it in Connection. One that comes when the exchange has ended is none.
 func answered(res *http.Response) error {
-	if res.ContentLength > 0 && lengthOf(res.Header) < 0 {
+	if res.ContentLength > 0 && len(res.Header["Content-Length"]) == 0 {
 		res.ContentLength = -1
 	}
 	if x := exchangeOfSwitch(res); x != nil {
