@@ -152,7 +152,7 @@ func (c *Cache) remember(k *key, claims *Claims, vouched *voucher) *Claims {
 	case e.size > shard.maxBytes:
 	case vouched.says(v, claims.signer):
 		claims = claims.detached(c.scopes)
-		e.claims, e.used = claims, true
+		e.claims, e.settled = claims, true
 		shard.put(k, e, now)
 	default:
 		voucher, size := v.voucher(claims.signer)

@@ -447,6 +447,61 @@ func TestClaimsStayWhenOneWhoCameFirstIsLate(t *testing.T) {
 	require.Same(t, kept, again)
 }
 
+// Room for claims is made by forgetting claims. Tokens that have come once take none of it.
+func TestClaimsTakeTheirRoomFromClaims(t *testing.T) {
+	m := newMinter(t)
+	cache := newCache(t, 1<<20, 96*4400)
+	v := remembering(t, m.source(), plain(), cache)
+	see := func(jti string, times int) string {
+		raw := m.sign(edHeader, payload(with("jti", `"`+jti+`"`)))
+		for range times {
+			_, err := v.Verify(t.Context(), raw)
+			require.NoError(t, err)
+		}
+		return raw
+	}
+	for i := range 900 { // more than there is room for
+		see(fmt.Sprint("again-", i), 2)
+	}
+	var once []string
+	for i := range 100 {
+		once = append(once, see(fmt.Sprint(i), 1))
+	}
+	for i := range 20 {
+		see(fmt.Sprint("more-", i), 2)
+	}
+	for _, raw := range once {
+		require.True(t, cache.Remembers(raw, v))
+	}
+}
+
+// What is spared the second time is the signature: an RSA check allocates, and all else is done.
+func TestASignatureIsNotCalculatedTheSecondTime(t *testing.T) {
+	const n = 20
+	source := fetched(t)
+	count := func(v *token.Verifier, times int) float64 {
+		var tokens []string
+		for i := range n + 1 {
+			raw := issuer.Sign("RS256", nil, []byte(payload(with("jti", fmt.Sprintf(`"%d"`, i)))))
+			for range times {
+				_, err := v.Verify(t.Context(), raw)
+				require.NoError(t, err)
+			}
+			tokens = append(tokens, raw)
+		}
+		at := 0
+		return testing.AllocsPerRun(n, func() {
+			_, _ = v.Verify(t.Context(), tokens[at])
+			at++
+		})
+	}
+	bare := verifier(t, source, plain())
+	cold := count(bare, 1)
+	second := count(remembering(t, source, plain(), newCache(t, 1000, 1<<20)), 1)
+	t.Log(cold, second)
+	require.True(t, racing || second <= cold-4, "%v allocations, and %v in a verification", second, cold)
+}
+
 // What vouches for a token is the text of it and the key, for one verifier.
 func TestAVoucherIsForOneTokenOneKeyAndOneVerifier(t *testing.T) {
 	cache := newCache(t, 10, 1<<20)

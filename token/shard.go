@@ -7,9 +7,9 @@ import (
 
 // shard is a bounded part of a [Cache], with a lock of its own for whoever changes what is remembered.
 //
-// A token that is new is on probation. When there is no room, the tokens on probation are looked at in the order they came, as long as
-// they hold a tenth of the room or more: one that was used since is settled, any other is forgotten. So tokens that are sent once,
-// however many, take that tenth from each other and nothing from those that are settled. Otherwise the settled are looked at in their
+// A token that is new is on probation; one that comes again is settled, and its claims are kept. When there is no room, the tokens on probation are
+// looked at in the order they came, as long as they hold a tenth or more of what is wanted, places or bytes: they are forgotten, unless used. So
+// tokens that are sent once, however many, take that tenth from each other and nothing from those that are settled. Otherwise the settled are looked at in their
 // order, and the first that was not used since the last look is forgotten. A token that comes again soon after it was forgotten on
 // probation is settled at once.
 type shard struct {
@@ -62,10 +62,10 @@ func (s *shard) memory() int { return s.bytes() + len(s.index.Load().slots)*slot
 
 // entry is what is remembered of a token.
 type entry struct {
-	claims *Claims // or a voucher
-	size   int     // bytes beside the slot
-	until  int64   // when it ceases to be of use, in nanoseconds of Unix time
-	used   bool    // since it was first remembered
+	claims  *Claims // or a voucher
+	size    int     // bytes beside the slot
+	until   int64   // when it ceases to be of use, in nanoseconds of Unix time
+	settled bool    // the token has come again
 }
 
 // put remembers e, which is no larger than all claims may be, under k, in place of what its verifier remembered under k before. now is in nanoseconds of
@@ -76,22 +76,25 @@ func (s *shard) put(k *key, e entry, now int64) {
 	for range sweeps {
 		s.sweep(now)
 	}
-	isSettled := s.wasForgotten(k)
+	isSettled := s.wasForgotten(k) || e.settled
 	if at := s.index.Load().at(k, e.claims.verifier); at != 0 {
 		if e.claims.isVoucher() && isSameKey(e.claims.signer, s.index.Load().claimsAt(at).Load().signer) {
 			return // several came at once, and others have done it, or more
 		}
-		isSettled = s.index.Load().slot(at).settled
+		isSettled = s.index.Load().slot(at).settled || e.settled
 		s.remove(at)
 	}
-	for s.entries() >= s.maxEntries || s.bytes()+e.size > s.maxBytes {
-		s.evict()
+	for s.entries() >= s.maxEntries {
+		s.evict(func(q *queue) int { return q.entries })
+	}
+	for s.bytes()+e.size > s.maxBytes {
+		s.evict(func(q *queue) int { return q.bytes })
 	}
 	at := s.take()
 	x := s.index.Load()
 	slot := x.slot(at)
 	slot.size, slot.until, slot.settled = uint32(e.size), e.until, isSettled //nolint:gosec // a token is at most 16 KiB
-	slot.used.Store(e.used)
+	slot.used.Store(false)
 	s.push(x, at)
 	x.enter(at, k, e.claims)
 }
@@ -141,12 +144,12 @@ func (s *shard) sweep(now int64) {
 	}
 }
 
-// evict forgets one token. Used ones are spared as often as there are tokens, and no more: readers may use them faster than we look.
-func (s *shard) evict() {
+// evict forgets one token, for want of what the queues take of it. Used ones are spared as often as there are tokens, and no more: readers may use them faster than we look.
+func (s *shard) evict(taken func(*queue) int) {
 	x := s.index.Load()
 	for spared := s.entries(); ; spared-- {
 		q := &s.queues[settled]
-		if s.isProbationFull() || q.entries == 0 {
+		if s.isProbationFull(taken) || q.entries == 0 {
 			q = &s.queues[probation]
 		}
 		at := q.oldest
@@ -165,9 +168,9 @@ func (s *shard) evict() {
 	}
 }
 
-func (s *shard) isProbationFull() bool {
-	q := &s.queues[probation]
-	return q.entries > 0 && (q.entries*probationShare >= s.entries() || q.bytes > 0 && q.bytes*probationShare >= s.bytes())
+func (s *shard) isProbationFull(taken func(*queue) int) bool {
+	own := taken(&s.queues[probation])
+	return own > 0 && own*probationShare >= own+taken(&s.queues[settled])
 }
 
 // ghost is where what is left of a forgotten token would be.
