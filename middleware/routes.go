@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/perimeter-go/perimeter/mtls"
 	"github.com/perimeter-go/perimeter/scope"
@@ -211,24 +210,15 @@ func (g *Guard) Routes(t *Routes) func(http.Handler) http.Handler {
 			case !g.made():
 				g.answer(w, &ruling{})
 			case e == nil:
-				g.turnAway(w, r, o, begun)
+				g.refuse(w, r, &ruling{outcome: o, begun: begun})
 			case e.public && !isBarredPreflight(r, e):
-				g.welcome(r, e, begun)
+				g.observe(r, &ruling{outcome: public, rule: e.text, begun: begun})
 				next.ServeHTTP(w, r)
 			default:
 				g.serve(w, r, &e.demand, begun, next)
 			}
 		})
 	}
-}
-
-// turnAway and welcome have the rulings that no rule asks for, lest they take stack below every handler.
-func (g *Guard) turnAway(w http.ResponseWriter, r *http.Request, o outcome, begun time.Time) {
-	g.refuse(w, r, &ruling{outcome: o, begun: begun})
-}
-
-func (g *Guard) welcome(r *http.Request, e *entry, begun time.Time) {
-	g.observe(r, &ruling{outcome: public, rule: e.text, begun: begun})
 }
 
 // find returns the rule of a request; without one it says what to answer.

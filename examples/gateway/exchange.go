@@ -67,7 +67,7 @@ func exchangeOf(r *http.Request) *exchange {
 	return x
 }
 
-// switches is told that the backend takes the connection for another protocol, which is a stream.
+// switches is told that the backend takes the connection for another protocol, which is a stream. A nil exchange is not cut.
 func (x *exchange) switches() error {
 	if !x.begin() {
 		return errExpired

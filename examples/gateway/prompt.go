@@ -77,18 +77,10 @@ func answered(res *http.Response) error {
 	if res.ContentLength > 0 && len(res.Header["Content-Length"]) == 0 {
 		res.ContentLength = -1
 	}
-	if x := exchangeOfSwitch(res); x != nil {
-		return x.switches()
+	if res.StatusCode == http.StatusSwitchingProtocols { // of others, a prompt writer will be told
+		return exchangeOf(res.Request).switches()
 	}
 	return res.Request.Context().Err()
-}
-
-// exchangeOfSwitch is nil for answers of which a prompt writer will be told.
-func exchangeOfSwitch(res *http.Response) *exchange {
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		return nil
-	}
-	return exchangeOf(res.Request)
 }
 
 // lengthOf is below 0 if h does not say it.
