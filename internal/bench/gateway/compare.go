@@ -41,7 +41,7 @@ type sample struct {
 }
 
 // compare measures all ways in each round, and begins each round with another one. The result is by way, then by round.
-func compare(ctx context.Context, s *stage, l load, rounds int, progress io.Writer) ([][]sample, error) {
+func compare(ctx context.Context, s *stage, ways []way, l load, rounds int, progress io.Writer) ([][]sample, error) {
 	again, fresh, err := s.supplies(ctx, l)
 	if err != nil {
 		return nil, err

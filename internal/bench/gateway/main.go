@@ -3,6 +3,7 @@
 //
 //	go run -C internal/bench ./gateway               about five minutes
 //	go run -C internal/bench ./gateway -short        seconds: everything is exercised, no number is worth reading
+//	go run -C internal/bench ./gateway -parts        instead: where the time goes, by gateways that do less and less
 //	go run -C internal/bench ./gateway -memory 10m   instead: how much memory the gateway takes while more tokens come than it remembers
 //
 // All parts run on loopback, each proxy anew for each run, so that the same tokens are new to it each time. All are sent the same requests.
@@ -30,6 +31,7 @@ type options struct {
 	rounds int
 	alg    string
 	short  bool
+	parts  bool
 	memory time.Duration
 }
 
@@ -73,7 +75,14 @@ func (o options) do(ctx context.Context, s *stage, progress io.Writer) (string, 
 		}
 		return remember(ctx, s, o.load, n)
 	}
-	samples, err := compare(ctx, s, o.load, o.rounds, progress)
+	if o.parts {
+		samples, err := compare(ctx, s, parts, o.load, o.rounds, progress)
+		if err != nil {
+			return "", err
+		}
+		return partition(samples, o.load, o.alg), nil
+	}
+	samples, err := compare(ctx, s, ways, o.load, o.rounds, progress)
 	if err != nil {
 		return "", err
 	}
@@ -90,6 +99,7 @@ func parse(args []string, output io.Writer) (options, error) {
 	flags.IntVar(&o.threads, "threads", 1, "threads of wrk")
 	flags.StringVar(&o.alg, "alg", "RS256", "RS256 or ES256, the signatures of the tokens; with -memory it is ES256")
 	flags.BoolVar(&o.short, "short", false, "do everything once, in a few seconds")
+	flags.BoolVar(&o.parts, "parts", false, "instead, tell where the time goes, by gateways that do less and less")
 	flags.DurationVar(&o.memory, "memory", 0, "instead, watch the gateway's memory under load for so long, in whole seconds, at least 6s")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -113,6 +123,7 @@ func (o options) mistakes(rest int) error {
 	refuse(rest > 0, "arguments are flags only")
 	refuse(o.rounds < 1, "-rounds: at least 1")
 	refuse(o.lasting < time.Second || o.lasting%time.Second != 0, "-for and -memory: whole seconds, at least 1s")
+	refuse(o.parts && o.memory != 0, "-parts and -memory: one of them")
 	refuse(o.memory != 0 && o.memory < 6*time.Second, "-memory: at least 6s")
 	refuse(o.threads < 1 || o.connections < o.threads, "-threads, -connections: at least one thread, and a connection for each")
 	refuse(o.alg != "RS256" && o.alg != "ES256", "-alg: RS256 or ES256")

@@ -17,6 +17,8 @@ func TestCommandLines(t *testing.T) {
 		{"all", []string{"-rounds=3", "-for=2s", "-connections=8", "-threads=2", "-alg=ES256"}, ""},
 		{"a short one", []string{"-short"}, ""},
 		{"memory", []string{"-memory=10m"}, ""},
+		{"parts", []string{"-parts"}, ""},
+		{"parts and memory", []string{"-parts", "-memory=10m"}, "-parts"},
 		{"an algorithm that is not compared", []string{"-alg=EdDSA"}, "-alg"},
 		{"wrk knows no half seconds", []string{"-for=1500ms"}, "-for"},
 		{"no rounds", []string{"-rounds=0"}, "-rounds"},

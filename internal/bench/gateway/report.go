@@ -42,10 +42,14 @@ func comparison(samples [][]sample, l load, alg string) string {
 		})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s. wrk with %d connections and threads: %d. Rounds: %d, of %s.\n\n%s\n%s\n", alg, l.connections, l.threads, len(samples[bare]), l.lasting, meaning, rows)
+	fmt.Fprintf(&b, "%s\n%s\n%s\n", l.title(alg, len(samples[bare])), meaning, rows)
 	b.WriteString(target("gateway over the least check, new tokens", samples[gatewayNew], samples[leastNew], wantedNew))
 	b.WriteString(target("gateway over the bare proxy, one token", samples[gatewayAgain], samples[bare], wantedAgain))
 	return b.String()
+}
+
+func (l load) title(alg string, rounds int) string {
+	return fmt.Sprintf("%s. wrk with %d connections and threads: %d. Rounds: %d, of %s.\n", alg, l.connections, l.threads, rounds, l.lasting)
 }
 
 // target is one line: by CPU time, the floor's is divided by the gateway's, so that more is better in both.

@@ -30,7 +30,6 @@ type stage struct {
 	self    string // this program
 	gateway string // the gateway's
 	dir     string // temporary, with all files
-	config  string
 	backend *process
 }
 
@@ -61,15 +60,17 @@ func (s *stage) set(ctx context.Context) (err error) {
 	if s.warm, err = mint(ctx, s.issuer, s.alg, warmth); err != nil {
 		return err
 	}
-	if s.backend, err = start(ctx, s.self, "role", "upstream"); err != nil {
-		return err
-	}
-	return s.configure()
+	s.backend, err = start(ctx, s.self, "role", "upstream")
+	return err
 }
 
-// configure writes what makes the gateway do its whole duty: keys by a key set, a scope, and headers that say who calls.
-func (s *stage) configure() error {
-	text, err := json.Marshal(map[string]any{
+// A setting changes the configuration of a gateway.
+type setting func(config map[string]any)
+
+// configure writes what makes the gateway do its whole duty, keys by a key set, a scope, and headers that say who calls, but for what the settings
+// change.
+func (s *stage) configure(settings []setting) (file string, err error) {
+	config := map[string]any{
 		"listen": "127.0.0.1:0", "upstream": "http://" + s.backend.address,
 		"issuers": []any{map[string]any{
 			"issuer": s.issuer.URL(), "jwks_url": s.issuer.KeySetURL(), "audiences": []string{upstream.Audience},
@@ -77,12 +78,16 @@ func (s *stage) configure() error {
 		}},
 		"routes":           []any{map[string]any{"pattern": "GET /orders/{id}", "all": []string{upstream.Scope}}},
 		"identity_headers": map[string]any{},
-	})
-	if err != nil {
-		return err
 	}
-	s.config = filepath.Join(s.dir, "gateway.json")
-	return os.WriteFile(s.config, text, 0o600)
+	for _, set := range settings {
+		set(config)
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(s.dir, "gateway.json")
+	return file, os.WriteFile(file, text, 0o600)
 }
 
 // close ends the backend and removes the files.
@@ -109,6 +114,12 @@ func (s *stage) startLeast(ctx context.Context) (*process, error) {
 	return start(ctx, s.self, "role", "least", "http://"+s.backend.address, s.issuer.URL(), base64.StdEncoding.EncodeToString(der))
 }
 
-func (s *stage) startGateway(ctx context.Context) (*process, error) {
-	return start(ctx, s.gateway, "-config", s.config)
+func (s *stage) startGateway(ctx context.Context) (*process, error) { return s.startGatewayWith(ctx) }
+
+func (s *stage) startGatewayWith(ctx context.Context, settings ...setting) (*process, error) {
+	file, err := s.configure(settings)
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, s.gateway, "-config", file)
 }
