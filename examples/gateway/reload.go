@@ -89,11 +89,16 @@ func (s *server) now() *gateway {
 
 // ServeHTTP answers one request by the gateway that is current when it begins.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l := s.begin()
+	defer l.end()
+	l.handler.ServeHTTP(w, r)
+}
+
+// begin returns the current gateway, which the caller ends.
+func (s *server) begin() *live {
 	for {
 		if l := s.current.Load(); l.begin() {
-			defer l.end()
-			l.handler.ServeHTTP(w, r)
-			return
+			return l
 		}
 	}
 }
