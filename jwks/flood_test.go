@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/perimeter-go/perimeter/internal/goroutines"
 	"github.com/perimeter-go/perimeter/jwks"
 )
 
@@ -65,7 +66,7 @@ func TestTenThousandAtOnce(t *testing.T) {
 		u := serving(keysNamed("k1"))
 		c := u.warm(t)
 		u.stall()
-		before := runtime.NumGoroutine()
+		before := goroutines.Count()
 		var g errgroup.Group
 		var undecidedAtOnce, waited atomic.Int32
 		for i := range 10_000 {
@@ -84,7 +85,7 @@ func TestTenThousandAtOnce(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, jwks.MaxWaiters, c.Waiting())
-		require.LessOrEqual(t, runtime.NumGoroutine()-before, jwks.MaxWaiters+20)
+		require.LessOrEqual(t, goroutines.Count()-before, jwks.MaxWaiters+20)
 		require.NoError(t, g.Wait())
 		require.EqualValues(t, jwks.MaxWaiters, waited.Load())
 		require.EqualValues(t, 9_000, undecidedAtOnce.Load())

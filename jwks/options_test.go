@@ -1,13 +1,13 @@
 package jwks_test
 
 import (
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perimeter-go/perimeter/internal/goroutines"
 	"github.com/perimeter-go/perimeter/jwks"
 )
 
@@ -80,11 +80,11 @@ func TestACacheThatNoConstructorMadeDecidesNothing(t *testing.T) {
 func TestConstructorsDoNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
-		before := runtime.NumGoroutine()
+		before := goroutines.Count()
 		u := serving(keysNamed("k1"))
 		c := u.cache(t)
 		u.issuerCache(t, issuerURL)
-		require.Equal(t, before, runtime.NumGoroutine())
+		require.Equal(t, before, goroutines.Count())
 		require.Zero(t, u.fetches())
 		_ = c.Status()
 		time.Sleep(time.Hour)

@@ -42,6 +42,7 @@ var importTable = []struct {
 	{"middleware/limit", []string{"middleware", "token", "introspect", "mtls"}, []string{"jwks"}},
 	{"middleware/audit", []string{"middleware"}, []string{"jwks"}},
 	{"internal/fuzzkey", nil, nil},
+	{"internal/goroutines", nil, nil},
 	{"internal/localissuer", nil, []string{"token", "jwks", jose}},
 	{"internal/rules", nil, nil},
 	{"examples/quickstart", []string{"scope", "jwks", "token", "middleware", "middleware/forward", "internal/localissuer"}, nil},
