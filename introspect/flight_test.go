@@ -107,14 +107,14 @@ func TestCallsAndWaitersAreBounded(t *testing.T) {
 		u := serving(active())
 		u.set(func(u *endpoint) { u.hang = true })
 		c := u.client(t)
-		before := goroutines.Count()
+		before := goroutines.InBubble()
 		k := newCrowd()
 		k.ask(t.Context(), c, 3_000, numbered("t"))
 		synctest.Wait()
 		require.Equal(t, introspect.MaxCalls, u.mostAtOnce())
 		require.Equal(t, introspect.MaxCalls, u.calls())
 		const waiting = introspect.MaxCalls + introspect.MaxQueued
-		require.LessOrEqual(t, goroutines.Count()-before, 2*waiting+introspect.MaxCalls+20, "callers, their tokens, the calls")
+		require.LessOrEqual(t, goroutines.InBubble()-before, 2*waiting+introspect.MaxCalls+20, "callers, their tokens, the calls")
 		found := k.findings()
 		require.Equal(t, 3_000-waiting, found[atOnce("undecided")])
 		for f := range found {

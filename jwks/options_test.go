@@ -80,11 +80,11 @@ func TestACacheThatNoConstructorMadeDecidesNothing(t *testing.T) {
 func TestConstructorsDoNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer landing()
-		before := goroutines.Count()
+		before := goroutines.InBubble()
 		u := serving(keysNamed("k1"))
 		c := u.cache(t)
 		u.issuerCache(t, issuerURL)
-		require.Equal(t, before, goroutines.Count())
+		require.Equal(t, before, goroutines.InBubble())
 		require.Zero(t, u.fetches())
 		_ = c.Status()
 		time.Sleep(time.Hour)
