@@ -541,7 +541,7 @@ func TestAVoucherIsForOneTokenOneKeyAndOneVerifier(t *testing.T) {
 // Of tokens that come once each only the places are taken, however many keys sign them.
 func TestTokensThatComeOnceTakeOnlyTheirPlaces(t *testing.T) {
 	for _, keys := range []int{1, 8, 20} {
-		const n = 4000
+		const n = 3600 // nine tenths of where the arrays of 4 shards double
 		minters := make([]minter, keys)
 		byID := map[string]crypto.PublicKey{}
 		for i := range minters {
@@ -561,7 +561,7 @@ func TestTokensThatComeOnceTakeOnlyTheirPlaces(t *testing.T) {
 		entries, bytes := cache.Size()
 		require.Equal(t, n, entries)
 		if keys <= 8 {
-			require.Less(t, bytes, 2*n*token.SlotBytes, "arrays grow by doubling")
+			require.Less(t, bytes, n*token.SlotBytes*3/2)
 		}
 		require.Less(t, float64(taken), 1.35*float64(bytes)+40_000, keys) // and what the verifier and its pools take
 	}

@@ -75,18 +75,15 @@ func (o options) do(ctx context.Context, s *stage, progress io.Writer) (string, 
 		}
 		return remember(ctx, s, o.load, n)
 	}
+	compared, table := ways, comparison
 	if o.parts {
-		samples, err := compare(ctx, s, parts, o.load, o.rounds, progress)
-		if err != nil {
-			return "", err
-		}
-		return partition(samples, o.load, o.alg), nil
+		compared, table = parts, partition
 	}
-	samples, err := compare(ctx, s, ways, o.load, o.rounds, progress)
+	samples, err := compare(ctx, s, compared, o.load, o.rounds, progress)
 	if err != nil {
 		return "", err
 	}
-	return comparison(samples, o.load, o.alg), nil
+	return table(samples, o.load, o.alg), nil
 }
 
 func parse(args []string, output io.Writer) (options, error) {

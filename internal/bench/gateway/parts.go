@@ -8,8 +8,7 @@ import (
 	"github.com/perimeter-go/perimeter/internal/bench/markdown"
 )
 
-// The parts of the gateway, in the order of their table: each way does what the one above does, and more. The floors of the new tokens are the
-// least check and, with it, the bare proxy.
+// The ways of -parts, in the order of their table: after each floor, gateways that do more and more.
 const (
 	partBare = iota
 	partPublic

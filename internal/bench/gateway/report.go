@@ -18,7 +18,7 @@ const (
 const meaning = `wrk, the proxy and the backend share the processors, so requests/s tell of all three; the CPU time is the proxy's alone. Both are medians
 of the rounds, and so are the ratios, which are made within each round. New tokens: none has been seen by the process. The least check
 verifies signature, iss and exp by the standard library. The bare proxy, also behind the least check, passes the token on to the backend; the
-gateway, as it does by default, passes on who calls instead.
+gateway, as it is configured here, passes on who calls instead.
 `
 
 // comparison is the table, and how near the gateway comes to the floors.

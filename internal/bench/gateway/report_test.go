@@ -36,6 +36,24 @@ func TestTheTableAndTheTargets(t *testing.T) {
 	}
 }
 
+func TestTheTableOfTheParts(t *testing.T) {
+	samples := make([][]sample, len(parts))
+	for i := range samples {
+		samples[i] = rounds(50*time.Microsecond, 1000, 2000, 3000)
+	}
+	samples[partLeastNew] = rounds(100*time.Microsecond, 500, 1000, 1500)
+	samples[partWhole] = rounds(60*time.Microsecond, 900, 1800, 2700)
+	samples[partWholeNew] = rounds(125*time.Microsecond, 400, 900, 1500)
+	text := partition(samples, load{threads: 1, connections: 32, lasting: time.Second}, "RS256")
+	for _, want := range []string{
+		"RS256. wrk with 32 connections and threads: 1. Rounds: 3, of 1s.\n",
+		"\n| and the backend told who calls | 1800       | 0.900  |              | 60.0 µs       | 10.0 µs     |                   |\n",
+		"\n| and the backend told who calls | 900        | 0.450  | 0.900        | 125.0 µs      | 75.0 µs     | 25.0 µs           |\n",
+	} {
+		require.Contains(t, text, want)
+	}
+}
+
 func TestARatioIsOfOneRound(t *testing.T) {
 	// The machine was slow in one round: the ratio of the medians would be 0.5.
 	require.InDelta(t, 1, over(rounds(1, 100, 100, 1000), rounds(1, 100, 200, 1000), byRate), 0)
