@@ -18,6 +18,7 @@ type line struct {
 	cancel   context.CancelCauseFunc
 	exchange *exchange // under way
 	forwards bool      // the request is one for a backend, whose answer leaves nothing for the server to send
+	answer   *prompt   // to the request that is being forwarded, or nil
 	taken    bool      // a handler has taken the line from the server
 }
 
@@ -44,8 +45,10 @@ func lineOf(r *http.Request) *line {
 	return l
 }
 
-// release ends the context of a line that was taken from the server, which lets go of the others itself: what takes one defers it.
+// release ends the forwarding of a request, and the context of a line that was taken from the server, which lets go of the others itself: what
+// forwards defers it.
 func (l *line) release() {
+	l.answer = nil
 	if l.taken {
 		l.cancel(nil)
 	}

@@ -80,7 +80,26 @@ func answered(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols { // of others, a prompt writer will be told
 		return exchangeOf(res.Request).switches()
 	}
-	return res.Request.Context().Err()
+	if err := res.Request.Context().Err(); err != nil {
+		return err
+	}
+	if l := lineOf(res.Request); l != nil && l.answer != nil && !isStream(res.Header, res.ContentLength) {
+		l.answer.take(res)
+	}
+	return nil
+}
+
+// take moves the head of a backend's answer into that to the client. ReverseProxy would copy it value by value, and read its media type to find out
+// whether it is a stream.
+func (p *prompt) take(res *http.Response) {
+	h := p.Header()
+	for name, values := range res.Header {
+		if have := h[name]; len(have) > 0 {
+			values = append(have, values...)
+		}
+		h[name] = values
+	}
+	res.Header = nil
 }
 
 // lengthOf is below 0 if h does not say it.

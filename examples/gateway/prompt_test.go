@@ -1,8 +1,12 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path"
 	"testing"
 	"time"
 
@@ -49,6 +53,89 @@ func TestAllPartsOfAnAnswerAreSentAtOnce(t *testing.T) {
 			require.Equal(t, tc.flushed, c.flushed)
 		})
 	}
+}
+
+// What a client gets is what ReverseProxy alone would give it.
+func TestTheHeadOfAnAnswerIsThatOfAReverseProxy(t *testing.T) {
+	backend := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h["Date"] = []string{"Thu, 01 Jan 1970 00:00:00 GMT"}
+		h["Set-Cookie"] = []string{"a=1", "b=2", "a=1"}
+		h["Vary"] = []string{"Accept", "Origin, X-Tenant"}
+		h["X-Empty"] = []string{""}
+		h["WWW-Authenticate"] = []string{`Bearer realm="backend"`}
+		h["Connection"] = []string{"X-Hop, Vary"}
+		h["X-Hop"] = []string{"1"}
+		switch path.Base(r.URL.Path) {
+		case "status":
+			w.WriteHeader(http.StatusTeapot)
+		case "none":
+			w.WriteHeader(http.StatusNoContent)
+		case "same":
+			h.Set("Etag", `"1"`)
+			w.WriteHeader(http.StatusNotModified)
+		case "events":
+			h.Set("Content-Type", "text/event-stream")
+			h.Set("Content-Length", "3")
+			io.WriteString(w, "ok\n")
+		case "chunked":
+			io.WriteString(w, "o")
+			w.(http.Flusher).Flush()
+			io.WriteString(w, "k")
+		case "hinted":
+			h.Set("Link", "</style.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			h.Del("Link")
+			io.WriteString(w, "ok")
+		case "trailed":
+			h.Set("Trailer", "X-Sum")
+			io.WriteString(w, "ok")
+			h.Set("X-Sum", "42")
+		default:
+			h.Set("Content-Type", "text/plain")
+			io.WriteString(w, "ok")
+		}
+	})
+	up := httptest.NewServer(backend)
+	t.Cleanup(up.Close)
+	target, err := url.Parse(up.URL)
+	require.NoError(t, err)
+	alone := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: newTransport()})
+	t.Cleanup(alone.Close)
+	w := newWorld(t, backend)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, kind := range []string{"usual", "status", "none", "same", "events", "chunked", "hinted", "trailed"} {
+			t.Run(method+" "+kind, func(t *testing.T) {
+				r, err := http.NewRequestWithContext(t.Context(), method, alone.URL+"/orders/"+kind, nil)
+				require.NoError(t, err)
+				want := w.do(r)
+				for range 2 { // of one connection
+					got := w.do(w.request(method, "/orders/"+kind, w.token(), nil))
+					require.Equal(t, want.Header, got.Header)
+					require.NotContains(t, got.Header, "X-Hop")
+					require.Equal(t, []string{"a=1", "b=2", "a=1"}, got.Header["Set-Cookie"])
+					require.Equal(t, want.StatusCode, got.StatusCode)
+					require.Equal(t, want.ContentLength, got.ContentLength)
+					require.Equal(t, want.TransferEncoding, got.TransferEncoding)
+					require.Equal(t, body(t, want), body(t, got))
+					require.Equal(t, want.Trailer, got.Trailer)
+					want = w.do(r.Clone(t.Context()))
+				}
+			})
+		}
+	}
+}
+
+// What is there already stays, and nothing is written into what is the backend's.
+func TestTheHeadOfAnAnswerIsAddedToWhatIsThere(t *testing.T) {
+	mine, theirs := make([]string, 1, 2), []string{"Origin"}
+	mine[0] = "Accept"
+	p := &prompt{ResponseWriter: deaf{http.Header{"Vary": mine, "Date": nil, "X-Mine": {"1"}}}}
+	res := &http.Response{Header: http.Header{"Vary": theirs, "Date": {"today"}, "X-Theirs": {"2", "3"}}}
+	p.take(res)
+	require.Equal(t, http.Header{"Vary": {"Accept", "Origin"}, "Date": {"today"}, "X-Mine": {"1"}, "X-Theirs": {"2", "3"}}, p.Header())
+	require.Equal(t, []string{"Origin"}, theirs)
+	require.Empty(t, res.Header, "ReverseProxy would add it once more")
 }
 
 // The exchange may end between the backend's answer and the first byte of it to the client, who has a moment to read it, and then no connection.

@@ -83,6 +83,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer u.end()
 	}
 	answer := &prompt{ResponseWriter: w, upload: u, keeps: r.ProtoMajor != 1}
+	if l != nil {
+		l.answer = answer
+	}
 	if expiry, leeway := p.endOf(r); !expiry.IsZero() {
 		answer.exchange, r = beginExchange(w, r, l, &p.watch, expiry, leeway)
 		defer answer.exchange.end()
