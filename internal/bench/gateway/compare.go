@@ -10,7 +10,7 @@ import (
 // A way is one of the things compared: a proxy, and whether it has seen the tokens before.
 type way struct {
 	name  string
-	start func(*stage, context.Context) (*process, error)
+	start starter
 	fresh bool // each token is new to the process
 	open  bool // it checks nothing
 }
@@ -18,16 +18,20 @@ type way struct {
 // The ways, in the order of the table.
 const (
 	bare = iota
+	tuned
 	leastNew
+	tunedNew
 	leastAgain
 	gatewayNew
 	gatewayAgain
 )
 
 var ways = []way{
-	bare:         {name: "bare ReverseProxy", start: (*stage).startBare, open: true},
-	leastNew:     {name: "least check, new tokens", start: (*stage).startLeast, fresh: true},
-	leastAgain:   {name: "least check, one token", start: (*stage).startLeast},
+	bare:         {name: "bare ReverseProxy", start: proxies("bare"), open: true},
+	tuned:        {name: "tuned ReverseProxy", start: proxies("tuned"), open: true},
+	leastNew:     {name: "least check, bare, new tokens", start: checks("bare"), fresh: true},
+	tunedNew:     {name: "least check, tuned, new tokens", start: checks("tuned"), fresh: true},
+	leastAgain:   {name: "least check, tuned, one token", start: checks("tuned")},
 	gatewayNew:   {name: "gateway, new tokens", start: (*stage).startGateway, fresh: true},
 	gatewayAgain: {name: "gateway, one token", start: (*stage).startGateway},
 }

@@ -1,7 +1,7 @@
 // Command gateway measures the gateway of examples/gateway as users run it, a process of its own under the load of wrk, beside a bare
-// ReverseProxy and beside the least check of a JWT in front of one. What it prints is Markdown. It needs wrk and Linux.
+// ReverseProxy, one that is tuned like it, and the least check of a JWT in front of each. What it prints is Markdown. It needs wrk and Linux.
 //
-//	go run -C internal/bench ./gateway               about five minutes
+//	go run -C internal/bench ./gateway               about seven minutes
 //	go run -C internal/bench ./gateway -short        seconds: everything is exercised, no number is worth reading
 //	go run -C internal/bench ./gateway -parts        instead: where the time goes, by gateways that do less and less
 //	go run -C internal/bench ./gateway -memory 10m   instead: how much memory the gateway takes while more tokens come than it remembers

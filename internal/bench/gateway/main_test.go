@@ -40,7 +40,7 @@ func TestCommandLines(t *testing.T) {
 }
 
 func TestAPartThatIsNone(t *testing.T) {
-	for _, args := range [][]string{nil, {"gateway"}, {"bare"}, {"bare", "://"}, {"least", "http://127.0.0.1:1", "https://id.example.com", "-"}, {"least", "http://127.0.0.1:1", "https://id.example.com", "AAAA"}} {
+	for _, args := range [][]string{nil, {"gateway"}, {"bare"}, {"bare", "://"}, {"tuned", "://"}, {"bare", "http://127.0.0.1:1", "https://id.example.com"}, {"bare", "http://127.0.0.1:1", "https://id.example.com", "-"}, {"tuned", "http://127.0.0.1:1", "https://id.example.com", "AAAA"}} {
 		_, err := part(args)
 		require.Error(t, err, args)
 	}

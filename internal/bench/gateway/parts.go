@@ -10,7 +10,7 @@ import (
 
 // The ways of -parts, in the order of their table: after each floor, gateways that do more and more.
 const (
-	partBare = iota
+	partTuned = iota
 	partPublic
 	partChecked
 	partEnded
@@ -22,18 +22,18 @@ const (
 )
 
 var parts = []way{
-	partBare:       {name: "bare ReverseProxy", start: (*stage).startBare, open: true},
+	partTuned:      {name: "tuned ReverseProxy", start: proxies("tuned"), open: true},
 	partPublic:     {name: "gateway, a public route", start: gatewayWith(public), open: true},
 	partChecked:    {name: "a known token checked", start: gatewayWith(unnamed, endless)},
 	partEnded:      {name: "and ended with its identity", start: gatewayWith(unnamed)},
 	partWhole:      {name: "and the backend told who calls", start: gatewayWith()},
-	partLeastNew:   {name: "least check, new tokens", start: (*stage).startLeast, fresh: true},
+	partLeastNew:   {name: "least check, tuned, new tokens", start: checks("tuned"), fresh: true},
 	partCheckedNew: {name: "gateway, new tokens checked", start: gatewayWith(unnamed, endless), fresh: true},
 	partEndedNew:   {name: "and ended with their identity", start: gatewayWith(unnamed), fresh: true},
 	partWholeNew:   {name: "and the backend told who calls", start: gatewayWith(), fresh: true},
 }
 
-func gatewayWith(settings ...setting) func(*stage, context.Context) (*process, error) {
+func gatewayWith(settings ...setting) starter {
 	return func(s *stage, ctx context.Context) (*process, error) { return s.startGatewayWith(ctx, settings...) }
 }
 
@@ -48,14 +48,14 @@ func unnamed(config map[string]any) { delete(config, "identity_headers") }
 // endless lets an exchange go on when the identity behind it has expired.
 func endless(config map[string]any) { config["stream_past_expiry"] = true }
 
-const partsMeaning = `Each gateway does what the one above does, and more; the last of each kind is the one that is compared without -parts. Requests/s tell of wrk, the
-proxy and the backend together. The CPU time is the proxy's alone; what the backend is told also costs the backend, which has to read it. Both are
-medians of the rounds, as are the ratios and the differences, which are made within each round.
+const partsMeaning = `The tuned proxy has all of the gateway's settings. Each gateway does what the one above does, and more; the last of each kind is the one that is
+compared without -parts. Requests/s tell of wrk, the proxy and the backend together. The CPU time is the proxy's alone; what the backend is told also
+costs the backend, which has to read it. Both are medians of the rounds, as are the ratios and the differences, which are made within each round.
 `
 
 // partition is the table of the parts.
 func partition(samples [][]sample, l load, alg string) string {
-	rows := markdown.Table{{"way", "requests/s", "/ bare", "/ least, new", "CPU a request", "beyond bare", "beyond least, new"}}
+	rows := markdown.Table{{"way", "requests/s", "/ tuned", "/ least, new", "CPU a request", "beyond tuned", "beyond least, new"}}
 	for i, w := range parts {
 		overLeast, beyondLeast := "", ""
 		if w.fresh {
@@ -63,11 +63,11 @@ func partition(samples [][]sample, l load, alg string) string {
 		}
 		rows = append(rows, []string{
 			w.name,
-			fmt.Sprintf("%.0f", median(each(samples[i], byRate))), three(over(samples[i], samples[partBare], byRate)), overLeast,
-			short(median(each(samples[i], byCPU))), short(beyond(samples[i], samples[partBare], byCPU)), beyondLeast,
+			fmt.Sprintf("%.0f", median(each(samples[i], byRate))), three(over(samples[i], samples[partTuned], byRate)), overLeast,
+			short(median(each(samples[i], byCPU))), short(beyond(samples[i], samples[partTuned], byCPU)), beyondLeast,
 		})
 	}
-	return strings.Join([]string{l.title(alg, len(samples[partBare])), partsMeaning, rows.String()}, "\n")
+	return strings.Join([]string{l.title(alg, len(samples[partTuned])), partsMeaning, rows.String()}, "\n")
 }
 
 // beyond is the median of the differences of the rounds.

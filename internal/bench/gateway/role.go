@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// The settings of the gateway's own server and proxy (examples/gateway, server.go and proxy.go), so that what it is compared with does
-// the same but for the checks and what they find: the token goes on to the backend, and nothing about who calls.
+// The settings of the gateway's own server and proxy (examples/gateway, server.go and proxy.go). A tuned proxy has all of them, so that it does the same
+// but for the checks and what they find: the token goes on to the backend, and nothing about who calls. A bare one has the server's and the transport's.
 const (
 	headerTimeout   = 10 * time.Second
 	keepAlive       = 2 * time.Minute
@@ -47,17 +47,22 @@ func play(ctx context.Context, args []string) error {
 	return server.Serve(ln)
 }
 
-// part is the handler that the arguments name: upstream; bare UPSTREAM; least UPSTREAM ISSUER KEY, the key as PKIX in base64.
+// part is the handler that the arguments name: upstream; or a proxy, bare UPSTREAM or tuned UPSTREAM, and with the least check in front of it if
+// ISSUER KEY follow, the key as PKIX in base64.
 func part(args []string) (http.Handler, error) {
 	switch {
 	case len(args) == 1 && args[0] == "upstream":
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }), nil
-	case len(args) == 2 && args[0] == "bare":
-		return bareProxy(args[1])
-	case len(args) == 4 && args[0] == "least":
+	case (len(args) == 2 || len(args) == 4) && (args[0] == "bare" || args[0] == "tuned"):
 		next, err := bareProxy(args[1])
 		if err != nil {
 			return nil, err
+		}
+		if args[0] == "tuned" {
+			next.BufferPool = buffers{}
+		}
+		if len(args) == 2 {
+			return next, nil
 		}
 		der, err := base64.StdEncoding.DecodeString(args[3])
 		if err != nil {
@@ -70,8 +75,8 @@ func part(args []string) (http.Handler, error) {
 	}
 }
 
-// bareProxy is the proxy that the gateway has behind its checks.
-func bareProxy(upstream string) (http.Handler, error) {
+// bareProxy is a ReverseProxy with nothing but what it needs, and the gateway's transport.
+func bareProxy(upstream string) (*httputil.ReverseProxy, error) {
 	target, err := url.Parse(upstream)
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() },
@@ -87,10 +92,10 @@ func bareProxy(upstream string) (http.Handler, error) {
 			WriteBufferSize:        copyBuffer,
 			ReadBufferSize:         copyBuffer,
 		},
-		BufferPool: buffers{},
 	}, err
 }
 
+// buffers lends a proxy what it copies bodies through. Without them it takes 32 KiB for each answer.
 type buffers struct{}
 
 var bufferPool = sync.Pool{New: func() any { return new([copyBuffer]byte) }}

@@ -98,20 +98,29 @@ func (s *stage) close() {
 	_ = os.RemoveAll(s.dir) // of a temporary directory
 }
 
-func (s *stage) startBare(ctx context.Context) (*process, error) {
-	return start(ctx, s.self, "role", "bare", "http://"+s.backend.address)
+// A starter starts what is measured.
+type starter func(*stage, context.Context) (*process, error)
+
+// proxies starts a proxy of that name that checks nothing.
+func proxies(name string) starter {
+	return func(s *stage, ctx context.Context) (*process, error) {
+		return start(ctx, s.self, "role", name, "http://"+s.backend.address)
+	}
 }
 
-func (s *stage) startLeast(ctx context.Context) (*process, error) {
-	keys, err := s.issuer.PublicKeys(ctx, "", s.alg)
-	if err != nil {
-		return nil, err
+// checks starts a proxy of that name behind the least check.
+func checks(name string) starter {
+	return func(s *stage, ctx context.Context) (*process, error) {
+		keys, err := s.issuer.PublicKeys(ctx, "", s.alg)
+		if err != nil {
+			return nil, err
+		}
+		der, err := x509.MarshalPKIXPublicKey(keys[0])
+		if err != nil {
+			return nil, err
+		}
+		return start(ctx, s.self, "role", name, "http://"+s.backend.address, s.issuer.URL(), base64.StdEncoding.EncodeToString(der))
 	}
-	der, err := x509.MarshalPKIXPublicKey(keys[0])
-	if err != nil {
-		return nil, err
-	}
-	return start(ctx, s.self, "role", "least", "http://"+s.backend.address, s.issuer.URL(), base64.StdEncoding.EncodeToString(der))
 }
 
 func (s *stage) startGateway(ctx context.Context) (*process, error) { return s.startGatewayWith(ctx) }
