@@ -107,9 +107,13 @@ func (c *Cache) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.Publi
 // lookup spares who has read the clock that it is read again.
 type lookup = keyat.Source
 
-// at is PublicKeys where that takes no thought of the network.
-func (c *Cache) at(now time.Time, kid, alg string) (found []crypto.PublicKey, decided bool) {
-	return c.state.Load().at(now, kid, alg)
+// at is what PublicKeys answers from where that takes no thought of the network.
+func (c *Cache) at(now time.Time) *keyat.Keys {
+	s := c.state.Load()
+	if !s.isFresh(now) {
+		return nil
+	}
+	return s.set.lookup
 }
 
 // current is the state, nil if no constructor made c.

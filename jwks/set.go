@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"maps"
 	"slices"
+
+	"github.com/perimeter-go/perimeter/internal/keyat"
 )
 
 // Set is the usable keys of one key set document. It never changes, needs no network, and is safe for concurrent use. The zero
@@ -15,6 +17,7 @@ type Set struct {
 	keys    int
 	skipped map[string]int
 	sum     [sha256.Size]byte // of the document
+	lookup  *keyat.Keys       // find
 }
 
 // line is the keys of one kid that fit an algorithm.
@@ -69,10 +72,12 @@ func (s *Set) find(kid, alg string) (found []crypto.PublicKey, decided bool) {
 }
 
 func newSet() *Set {
-	return &Set{
+	s := &Set{
 		index:   map[string][]line{},
 		skipped: map[string]int{},
 	}
+	s.lookup = keyat.NewKeys(s.find)
+	return s
 }
 
 func (s *Set) add(k key) {

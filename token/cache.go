@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"hash/maphash"
 	"time"
@@ -130,9 +131,9 @@ func isOver(err error) bool {
 }
 
 // learn takes in the verdict on a token for which there was that voucher, and passes it on.
-func (c *Cache) learn(k *key, claims *Claims, vouched *voucher, err error) (*Claims, error) {
+func (c *Cache) learn(k *key, claims *Claims, by crypto.PublicKey, vouched *voucher, err error) (*Claims, error) {
 	if err == nil {
-		return c.remember(k, claims, vouched), nil
+		return c.remember(k, claims, by, vouched), nil
 	}
 	if vouched != nil && (isOver(err) || ReasonOf(err) == ReasonSignature) { // by another key, or it would not have been calculated
 		c.shard(k).forget(k, (*Claims)(vouched))
@@ -140,8 +141,9 @@ func (c *Cache) learn(k *key, claims *Claims, vouched *voucher, err error) (*Cla
 	return nil, err
 }
 
-// remember takes in a token that its verifier has found good: that it did, or, if it had a voucher for that, what the token says.
-func (c *Cache) remember(k *key, claims *Claims, vouched *voucher) *Claims {
+// remember takes in a token that its verifier has found good: that it did, or, if it had a voucher for that, what the token says. by is the key that
+// signed it.
+func (c *Cache) remember(k *key, claims *Claims, by crypto.PublicKey, vouched *voucher) *Claims {
 	v := claims.verifier
 	if v.cache != c { // one of a Mux, which has no cache
 		return claims
@@ -150,12 +152,13 @@ func (c *Cache) remember(k *key, claims *Claims, vouched *voucher) *Claims {
 	e := entry{size: claims.size(), until: v.policy.window(claims).until}
 	switch {
 	case e.size > shard.maxBytes:
-	case vouched.says(v, claims.signer):
+	case vouched.says(v, by):
 		claims = claims.detached(c.scopes)
+		claims.signer = vouched.signer
 		e.claims, e.settled = claims, true
 		shard.put(k, e, now)
 	default:
-		voucher, size := v.voucher(claims.signer)
+		voucher, size := v.voucher(by, claims.header)
 		e.claims, e.size = (*Claims)(voucher), size
 		shard.put(k, e, now)
 	}

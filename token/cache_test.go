@@ -1189,7 +1189,8 @@ func TestKeysThatAreThereAtOnceAreNoMoreThanOthers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			source := &answering{}
-			source.Source = keyat.NewSource(source, func(time.Time, string, string) ([]crypto.PublicKey, bool) { return tc.keys, true })
+			keys := keyat.NewKeys(func(string, string) ([]crypto.PublicKey, bool) { return tc.keys, true })
+			source.Source = keyat.NewSource(source, func(time.Time) *keyat.Keys { return keys })
 			raw := m.sign(tc.header, payload())
 			v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
 			for range 3 {
@@ -1201,6 +1202,87 @@ func TestKeysThatAreThereAtOnceAreNoMoreThanOthers(t *testing.T) {
 				requireRefused(t, c, err, tc.want, raw)
 			}
 		})
+	}
+}
+
+// One key may have several names and fit several algorithms. A set that has it under one of them need not have it under another, and one that had it
+// says nothing of the next.
+func TestAKeyIsAskedForByTheHeaderOfEachToken(t *testing.T) {
+	type header struct{ kid, alg string }
+	m, other := newMinter(t), newMinter(t)
+	key, another := m.private.Public(), other.private.Public()
+	headers := []header{{"a", "EdDSA"}, {"b", "EdDSA"}, {"a", "Ed25519"}, {"b", "Ed25519"}, {"", "EdDSA"}}
+	raw := map[header]string{}
+	for _, h := range headers {
+		raw[h] = m.sign(fmt.Sprintf(`{"alg":%q,"kid":%q}`, h.alg, h.kid), payload())
+	}
+	type answer struct {
+		keys  []crypto.PublicKey
+		known bool
+	}
+	// but answers with the key, and for one header with something else.
+	but := func(h header, instead answer) *keyat.Keys {
+		return keyat.NewKeys(func(kid, alg string) ([]crypto.PublicKey, bool) {
+			if h == (header{kid, alg}) {
+				return instead.keys, instead.known
+			}
+			return []crypto.PublicKey{key}, true
+		})
+	}
+	all := but(header{"c", ""}, answer{})
+	for _, h := range headers {
+		for name, tc := range map[string]struct {
+			answer
+			want string
+		}{
+			"withdrawn":                {answer{nil, true}, "unknown_key"},
+			"replaced":                 {answer{[]crypto.PublicKey{another}, true}, "signature"},
+			"one of two":               {answer{[]crypto.PublicKey{another, key}, true}, ""},
+			"one of three":             {answer{[]crypto.PublicKey{another, another, key}, true}, map[bool]string{true: "unknown_key"}[h.kid == ""]},
+			"to be asked for":          {answer{nil, false}, "undecided"},
+			"to be asked for, is said": {answer{[]crypto.PublicKey{key}, false}, "undecided"},
+		} {
+			t.Run(fmt.Sprint(h, " ", name), func(t *testing.T) {
+				keys := all
+				source := &answering{}
+				source.Source = keyat.NewSource(source, func(time.Time) *keyat.Keys { return keys })
+				v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
+				remembered := func() {
+					t.Helper()
+					for n := range 4 {
+						for _, h := range headers {
+							c, err := v.Verify(t.Context(), raw[h])
+							require.NoError(t, err, h)
+							require.True(t, n < 2 || c.Remembered(), h)
+						}
+					}
+				}
+				remembered()
+				keys = but(h, tc.answer)
+				for range 3 {
+					for _, other := range headers {
+						c, err := v.Verify(t.Context(), raw[other])
+						switch {
+						case other != h || tc.want == "":
+							require.NoError(t, err, other)
+						case tc.want == "undecided":
+							require.EqualError(t, err, "token: undecided: no keys: asked")
+						default:
+							requireRefused(t, c, err, token.Reason(tc.want), raw[other])
+						}
+					}
+				}
+				keys = all
+				remembered()
+				keys = nil
+				for _, h := range headers {
+					_, err := v.Verify(t.Context(), raw[h])
+					require.EqualError(t, err, "token: undecided: no keys: asked", h)
+				}
+				keys = all
+				remembered()
+			})
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"crypto"
 	"errors"
 	"iter"
 	"slices"
@@ -28,12 +27,12 @@ type Claims struct {
 	expiry, notBefore, issuedAt moment
 
 	header   *jws.Header
-	bound    *bond            // nil: to nothing
-	verifier *Verifier        // that has verified them
-	signer   crypto.PublicKey // by which
-	window   window           // empty unless they are remembered
-	recalled bool             // a Cache knew the token
-	known    bool             // header is one of those that are remembered
+	bound    *bond     // nil: to nothing
+	verifier *Verifier // that has verified them
+	signer   *signer   // by which; nil unless they are remembered
+	window   window    // empty unless they are remembered
+	recalled bool      // a Cache knew the token
+	known    bool      // header is one of those that are remembered
 }
 
 // A bond is what a token is bound to. All of it has to be proved.

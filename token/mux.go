@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto"
 	"errors"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
@@ -62,52 +63,53 @@ func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, e
 		return nil, errNoVerifier
 	}
 	if m.cache == nil || len(raw) > m.maxBytes {
-		return m.verify(ctx, raw, have, nil)
+		c, _, err := m.verify(ctx, raw, have, nil)
+		return c, err
 	}
 	k := m.cache.keyer.of(raw)
 	c, vouched, err := m.cache.recall(ctx, &k, m, have)
 	if c != nil || err != nil {
 		return c, err
 	}
-	c, err = m.verify(ctx, raw, have, vouched)
-	return m.cache.learn(&k, c, vouched, err)
+	c, by, err := m.verify(ctx, raw, have, vouched)
+	return m.cache.learn(&k, c, by, vouched, err)
 }
 
 // verify is Verify without a memory, but for a voucher of this very token.
-func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *voucher) (*Claims, error) {
+func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *voucher) (*Claims, crypto.PublicKey, error) {
 	var msg jws.Message
 	if err := msg.Split(raw, m.maxBytes); err != nil {
-		return nil, refuseJWS(err)
+		return nil, nil, refuseJWS(err)
 	}
 	passed, err := m.headers.read(&msg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	start, err := startOf(&msg, worthSearching(&msg))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	v, err := m.choose(start, len(start) < msg.PayloadSize())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(raw) > v.maxBytes {
-		return nil, refuse(ReasonMalformed, "token")
+		return nil, nil, refuse(ReasonMalformed, "token")
 	}
 	if passed != v.policy {
 		if err := v.policy.checkHeader(msg.Header()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	var claims members
 	if err := claims.readStart(start, &msg, v.policy.reads); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c, err := v.decide(ctx, &msg, &claims, have, vouched)
+	c, by, err := v.decide(ctx, &msg, &claims, have, vouched)
 	if err == nil && passed == nil { // issuers with the same header do not take it from each other
 		m.headers.add(&msg, v.policy)
 	}
-	return c, err
+	return c, by, err
 }
 
 // Where an iss is looked for: its sender may be anybody.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
+	"github.com/perimeter-go/perimeter/internal/keyat"
 	"github.com/perimeter-go/perimeter/scope"
 )
 
@@ -25,17 +26,52 @@ var errKeyChanged = errors.New("token: the key that verified it is not current")
 // recheck says what verifying a remembered token again would say. Its text has not changed, nor has the policy; what may have is
 // judged again: which keys are current, what time it is, and what the caller has seen proved.
 func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
-	keys, now, err := v.keysAfter(ctx, time.Now(), c.header.KeyID, c.header.Algorithm)
-	if err := v.policy.recheck(c, keys, err, now); err != nil {
+	now := time.Now()
+	isCurrent, err := v.keysAt != nil && c.signer.isIn(v.keysAt(now)), error(nil)
+	if !isCurrent {
+		var keys []crypto.PublicKey
+		keys, now, err = v.keysAfter(ctx, now, c.signer.keyID, c.signer.algorithm)
+		isCurrent = isAmong(c.signer.key, keys)
+	}
+	if err := v.policy.recheck(c, isCurrent, err, now); err != nil {
 		return err
 	}
 	return c.checkProofs(have)
 }
 
+// signer is a key that has signed tokens with that kid and that alg. Who has them remembered shares it, so that the key is looked for once in each set of
+// keys, and not for each token.
+type signer struct {
+	key              crypto.PublicKey
+	keyID, algorithm string
+	foundIn          atomic.Pointer[keyat.Keys] // the last; nil before the first
+}
+
+func (s *signer) isOf(key crypto.PublicKey, h *jws.Header) bool {
+	return s.keyID == h.KeyID && s.algorithm == h.Algorithm && isSameKey(s.key, key)
+}
+
+// isIn reports whether it can be told at once that it is one of these keys. A nil keys cannot tell.
+func (s *signer) isIn(keys *keyat.Keys) bool {
+	if keys == nil {
+		return false
+	}
+	if s.foundIn.Load() == keys {
+		return true
+	}
+	if found, known := keys.Find(s.keyID, s.algorithm); known {
+		if found, err := candidates(found, s.keyID); err == nil && isAmong(s.key, found) {
+			s.foundIn.Store(keys)
+			return true
+		}
+	}
+	return false
+}
+
 // keysAfter is publicKeys at the time now, and the time then, which counts the wait for them.
 func (v *Verifier) keysAfter(ctx context.Context, now time.Time, kid, alg string) ([]crypto.PublicKey, time.Time, error) {
 	if v.keysAt != nil {
-		if keys, known := v.keysAt(now, kid, alg); known { // without a wait
+		if keys, known := v.keysAt(now).Find(kid, alg); known { // without a wait
 			keys, err := candidates(keys, kid)
 			return keys, now, err
 		}
@@ -44,9 +80,9 @@ func (v *Verifier) keysAfter(ctx context.Context, now time.Time, kid, alg string
 	return keys, time.Now(), err
 }
 
-// recheck is what depends on the keys, or on why there are none, and on the time. Like a verification it refuses what has expired
+// recheck is what depends on whether the key is current, or on why that is not known, and on the time. Like a verification it refuses what has expired
 // before it says anything of keys.
-func (p *policy) recheck(c *Claims, keys []crypto.PublicKey, noKeys error, now time.Time) error {
+func (p *policy) recheck(c *Claims, isCurrent bool, noKeys error, now time.Time) error {
 	isIn := c.window.has(now)
 	if !isIn {
 		if err := p.checkExpiry(c, now); err != nil {
@@ -56,7 +92,7 @@ func (p *policy) recheck(c *Claims, keys []crypto.PublicKey, noKeys error, now t
 	if noKeys != nil {
 		return noKeys
 	}
-	if !isAmong(c.signer, keys) {
+	if !isCurrent {
 		return errKeyChanged
 	}
 	if isIn {
@@ -220,10 +256,10 @@ func (c *Claims) isVoucher() bool { return c.payload == "" }
 
 // says reports whether it was v that verified the token, by this very key. A nil voucher says nothing.
 func (o *voucher) says(v *Verifier, key crypto.PublicKey) bool {
-	return o != nil && o.verifier == v && isSameKey(o.signer, key)
+	return o != nil && o.verifier == v && isSameKey(o.signer.key, key)
 }
 
-// vouchers lets the tokens of a verifier that one key signed share a voucher. Where more keys are in use at once than it has places, some tokens have a
+// vouchers lets the tokens of a verifier that one key signed, under one kid and alg, share a voucher. Where more keys are in use at once than it has places, some tokens have a
 // voucher of their own, which counts.
 type vouchers struct {
 	places [8]atomic.Pointer[shared]
@@ -240,14 +276,14 @@ type shared struct {
 // voucherLasts is for how long a voucher is shared at least.
 const voucherLasts = 10 * time.Minute
 
-// voucher returns one for a token of that key, and what it takes in memory if it is the token's own.
-func (v *Verifier) voucher(signer crypto.PublicKey) (_ *voucher, size int) {
+// voucher returns one for a token of that key and with that header, and what it takes in memory if it is the token's own.
+func (v *Verifier) voucher(by crypto.PublicKey, h *jws.Header) (_ *voucher, size int) {
 	for i := range v.vouchers.places {
-		if have := v.vouchers.places[i].Load(); have != nil && isSameKey(have.signer, signer) {
+		if have := v.vouchers.places[i].Load(); have != nil && have.signer.isOf(by, h) {
 			return have.voucher, 0
 		}
 	}
-	made := &voucher{verifier: v, signer: signer}
+	made := &voucher{verifier: v, signer: &signer{key: by, keyID: strings.Clone(h.KeyID), algorithm: strings.Clone(h.Algorithm)}}
 	if v.vouchers.share(made, time.Now()) {
 		return made, 0
 	}

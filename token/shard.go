@@ -78,7 +78,7 @@ func (s *shard) put(k *key, e entry, now int64) {
 	}
 	isSettled := s.wasForgotten(k) || e.settled
 	if at := s.index.Load().at(k, e.claims.verifier); at != 0 {
-		if e.claims.isVoucher() && isSameKey(e.claims.signer, s.index.Load().claimsAt(at).Load().signer) {
+		if e.claims.isVoucher() && isSameKey(e.claims.signer.key, s.index.Load().claimsAt(at).Load().signer.key) {
 			return // several came at once, and others have done it, or more
 		}
 		isSettled = s.index.Load().slot(at).settled || e.settled

@@ -107,76 +107,77 @@ func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Clai
 		return nil, errNoVerifier
 	}
 	if v.cache == nil || len(raw) > v.maxBytes {
-		return v.verify(ctx, raw, have, nil)
+		c, _, err := v.verify(ctx, raw, have, nil)
+		return c, err
 	}
 	k := v.cache.keyer.of(raw)
 	c, vouched, err := v.cache.recall(ctx, &k, v, have)
 	if c != nil || err != nil {
 		return c, err
 	}
-	c, err = v.verify(ctx, raw, have, vouched)
-	return v.cache.learn(&k, c, vouched, err)
+	c, by, err := v.verify(ctx, raw, have, vouched)
+	return v.cache.learn(&k, c, by, vouched, err)
 }
 
-// verify is Verify without a memory, but for a voucher of this very token.
-func (v *Verifier) verify(ctx context.Context, raw string, have []Proof, vouched *voucher) (*Claims, error) {
+// verify is Verify without a memory, but for a voucher of this very token. It returns the key that signed it as well.
+func (v *Verifier) verify(ctx context.Context, raw string, have []Proof, vouched *voucher) (*Claims, crypto.PublicKey, error) {
 	var msg jws.Message
 	if err := msg.Split(raw, v.maxBytes); err != nil {
-		return nil, refuseJWS(err)
+		return nil, nil, refuseJWS(err)
 	}
 	passed, err := v.headers.read(&msg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if passed != v.policy {
 		if err := v.policy.checkHeader(msg.Header()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	var m members
 	if err := m.read(&msg, v.policy.reads); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c, err := v.decide(ctx, &msg, &m, have, vouched)
+	c, by, err := v.decide(ctx, &msg, &m, have, vouched)
 	if err == nil && passed != v.policy {
 		v.headers.add(&msg, v.policy)
 	}
-	return c, err
+	return c, by, err
 }
 
-// decide goes from a token whose header has passed to a verdict.
-func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof, vouched *voucher) (*Claims, error) {
+// decide goes from a token whose header has passed to a verdict, and to the key that signed it.
+func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, have []Proof, vouched *voucher) (*Claims, crypto.PublicKey, error) {
 	c, err := v.policy.read(m, msg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	now := time.Now()
 	if err := v.policy.checkEarly(c, m, now); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	signer, now, err := v.checkSignature(ctx, msg, now, vouched)
+	by, now, err := v.checkSignature(ctx, msg, now, vouched)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if m.partly {
 		if c, err = v.readAll(msg, m); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := v.policy.readGrants(c, m); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// From here on c is verified, although most of it may have been read before: the signature covers the token's own text, of which msg
 	// decoded the payload once, into a string, by an encoding with exactly one spelling. So nothing is read again, but everything is judged
 	// again, at a time that counts the wait for keys.
 	if err := v.policy.check(c, m, now); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := c.checkProofs(have); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c.verifier, c.signer = v, signer
-	return c, nil
+	c.verifier = v
+	return c, by, nil
 }
 
 // readAll reads what was read only partly.
@@ -213,7 +214,7 @@ func (v *Verifier) checkSignature(ctx context.Context, msg *jws.Message, now tim
 		return nil, now, err
 	}
 	if slices.ContainsFunc(keys, func(k crypto.PublicKey) bool { return vouched.says(v, k) }) {
-		return vouched.signer, now, nil
+		return vouched.signer.key, now, nil
 	}
 	key, err := msg.Signer(keys) // of which there is one, but for a rotation or a token that does not say which
 	if err == nil {

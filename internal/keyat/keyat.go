@@ -1,5 +1,5 @@
-// Package keyat lets a key source answer by a time that who asks has read already. Reading the clock is a good part of what a remembered
-// token costs, and who judges the token has to read it anyhow.
+// Package keyat lets a key source answer by a time that who asks has read already, and tell by what it answers from whether the answer is still the same.
+// Reading the clock and finding the key are a good part of what a remembered token costs, and who judges the token has to read the clock anyhow.
 package keyat
 
 import (
@@ -8,9 +8,27 @@ import (
 	"time"
 )
 
-// Lookup returns the keys for kid and alg that PublicKeys of the same source would return at once at the time now, without a wait or
-// any other effect. If known is false, PublicKeys has to be asked.
-type Lookup func(now time.Time, kid, alg string) (keys []crypto.PublicKey, known bool)
+// Lookup returns the keys that PublicKeys of the same source would answer from at the time now, without a wait or any other effect, or nil if it would
+// have to do more than that.
+type Lookup func(now time.Time) *Keys
+
+// Keys never change: what the same *Keys has answered once it answers always.
+type Keys struct {
+	find func(kid, alg string) (found []crypto.PublicKey, known bool)
+}
+
+// NewKeys returns Keys that answer by find.
+func NewKeys(find func(kid, alg string) (found []crypto.PublicKey, known bool)) *Keys {
+	return &Keys{find}
+}
+
+// Find returns the keys for kid and alg. If known is false, PublicKeys has to be asked. A nil *Keys knows nothing.
+func (k *Keys) Find(kid, alg string) (found []crypto.PublicKey, known bool) {
+	if k == nil {
+		return nil, false
+	}
+	return k.find(kid, alg)
+}
 
 // Source is embedded by a key source that has a [Lookup]. The zero Source has none.
 type Source struct {

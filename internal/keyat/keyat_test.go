@@ -1,7 +1,6 @@
 package keyat_test
 
 import (
-	"crypto"
 	"testing"
 	"time"
 
@@ -23,7 +22,7 @@ type other source
 type named struct{ s keyat.Source }
 
 func TestOnlyWhoEmbedsItHasALookup(t *testing.T) {
-	lookup := func(time.Time, string, string) ([]crypto.PublicKey, bool) { return nil, true }
+	lookup := func(time.Time) *keyat.Keys { return nil }
 	var own source
 	own.hidden = keyat.NewSource(&own, lookup)
 	require.NotNil(t, keyat.Of(&own))
