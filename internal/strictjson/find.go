@@ -77,30 +77,39 @@ func (f *finder) name(name string) (here bool, err error) {
 
 // value goes to the comma or bracket that ends a member.
 func (f *finder) value() error {
-	for open := 0; ; f.pos++ {
-		switch f.mark() {
-		case '"':
-			f.pos, _ = stringEnd(f.data, f.pos+1)
-		case ',':
-			if open == 0 {
-				return nil
-			}
-			f.left--
-		case '{', '[':
-			open++
-			f.left--
-		case '}', ']':
-			if open == 0 {
-				return nil
-			}
-			open--
-		default: // the end, or a control character that looks like a mark
+	data, pos, left := f.data, f.pos, f.left // the loop is most of what a costly token costs a Mux
+	for open := 0; left >= 0; pos++ {
+		if pos = nextMark(data, pos); pos >= len(data) {
 			return ErrSyntax
 		}
-		if f.left < 0 {
-			return ErrTooMany
+		switch data[pos] {
+		case '"':
+			pos, _ = stringEnd(data, pos+1)
+			if pos+1 < len(data) && data[pos+1] == ':' {
+				pos++ // no mark
+			}
+			continue
+		case ',':
+			if open > 0 {
+				left--
+				continue
+			}
+		case '{', '[':
+			open++
+			left--
+			continue
+		case '}', ']':
+			if open > 0 {
+				open--
+				continue
+			}
+		default: // a control character that looks like a mark
+			return ErrSyntax
 		}
+		f.pos, f.left = pos, left
+		return nil
 	}
+	return ErrTooMany
 }
 
 // valueOf is the value in what follows the name of a member.
