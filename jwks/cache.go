@@ -98,7 +98,7 @@ func (c *Cache) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.Publi
 		return nil, errNotMade
 	}
 	now := time.Now()
-	if found, decided := s.at(now, kid, alg); decided {
+	if found, decided := s.at(now).Find(kid, alg); decided {
 		return found, nil
 	}
 	return c.consult(ctx, s, now, kid, alg)
@@ -108,13 +108,7 @@ func (c *Cache) PublicKeys(ctx context.Context, kid, alg string) ([]crypto.Publi
 type lookup = keyat.Source
 
 // at is what PublicKeys answers from where that takes no thought of the network.
-func (c *Cache) at(now time.Time) *keyat.Keys {
-	s := c.state.Load()
-	if !s.isFresh(now) {
-		return nil
-	}
-	return s.set.lookup
-}
+func (c *Cache) at(now time.Time) keyat.Keys { return c.state.Load().at(now) }
 
 // current is the state, nil if no constructor made c.
 func (c *Cache) current() *state {

@@ -17,7 +17,7 @@ type Set struct {
 	keys    int
 	skipped map[string]int
 	sum     [sha256.Size]byte // of the document
-	lookup  *keyat.Keys       // find
+	id      *keyat.ID
 }
 
 // line is the keys of one kid that fit an algorithm.
@@ -71,13 +71,19 @@ func (s *Set) find(kid, alg string) (found []crypto.PublicKey, decided bool) {
 	return nil, known && kid != ""
 }
 
+// finder is a Set for who remembers what it has found.
+type finder Set
+
+func (f *finder) Find(kid, alg string) (found []crypto.PublicKey, decided bool) {
+	return (*Set)(f).find(kid, alg)
+}
+
 func newSet() *Set {
-	s := &Set{
+	return &Set{
 		index:   map[string][]line{},
 		skipped: map[string]int{},
+		id:      new(keyat.ID),
 	}
-	s.lookup = keyat.NewKeys(s.find)
-	return s
 }
 
 func (s *Set) add(k key) {

@@ -3,6 +3,8 @@ package jwks
 import (
 	"crypto"
 	"time"
+
+	"github.com/perimeter-go/perimeter/internal/keyat"
 )
 
 // state is everything a look-up needs, published as a whole and never changed: whoever loads it can decide without a lock.
@@ -32,12 +34,12 @@ func (s *state) isFresh(now time.Time) bool {
 	return s.set != nil && elapsed(s.asOf, now) < s.fresh
 }
 
-// at returns the keys that set answers with while it is fresh, and whether it is, and decides about kid and alg.
-func (s *state) at(now time.Time, kid, alg string) (found []crypto.PublicKey, decided bool) {
+// at returns set while it is fresh.
+func (s *state) at(now time.Time) keyat.Keys {
 	if !s.isFresh(now) {
-		return nil, false
+		return keyat.Keys{}
 	}
-	return s.set.find(kid, alg)
+	return keyat.Keys{ID: s.set.id, In: (*finder)(s.set)}
 }
 
 // wants reports whether a scheduled fetch should start: the keys are due or missing, none is under way, and the backoff is over.

@@ -150,9 +150,13 @@ func (c *Cache) remember(k *key, claims *Claims, by crypto.PublicKey, vouched *v
 	}
 	shard, now := c.shard(k), time.Now().UnixNano()
 	e := entry{size: claims.size(), until: v.policy.window(claims).until}
+	isVouched := vouched.says(v, by)
+	if isVouched {
+		e.size += vouched.signer.bytes
+	}
 	switch {
 	case e.size > shard.maxBytes:
-	case vouched.says(v, by):
+	case isVouched:
 		claims = claims.detached(c.scopes)
 		claims.signer = vouched.signer
 		e.claims, e.settled = claims, true

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
@@ -640,6 +643,55 @@ func TestVouchersOfManyKeysCount(t *testing.T) {
 	})
 }
 
+// One key may have many names.
+func TestVouchersOfManyNamesCount(t *testing.T) {
+	const n, names = 4000, 60
+	m := newMinter(t)
+	for _, size := range []int{1, 250} {
+		for _, times := range []int{1, 3} {
+			before := heap()
+			cache := newCache(t, 4*n, 1<<30)
+			v := remembering(t, m.source(), plain(), cache)
+			for i := range n {
+				raw := m.sign(keyed(fmt.Sprint(i%names, strings.Repeat("k", size))), payload(with("jti", fmt.Sprintf(`"%d"`, i))))
+				for range times {
+					_, err := v.Verify(t.Context(), raw)
+					require.NoError(t, err)
+				}
+			}
+			_, bytes := cache.Size()
+			require.Less(t, float64(heap()-before), 1.35*float64(bytes), "%d bytes, %d times", size, times)
+			runtime.KeepAlive(v)
+		}
+	}
+}
+
+// However many sets of keys a source has had, what is remembered keeps none of them.
+func TestKeysThatAreGoneTakeNoMemory(t *testing.T) {
+	const sets, size = 100, 64 << 10
+	m := newMinter(t)
+	var keys keyat.Keys
+	source := &answering{}
+	source.Source = keyat.NewSource(source, func(time.Time) keyat.Keys { return keys })
+	cache := newCache(t, 10_000, 1<<30)
+	v := remembering(t, source, plain(), cache)
+	before := heap()
+	for i := range sets {
+		document := make([]byte, size)
+		keys = keysBy(func(string, string) ([]crypto.PublicKey, bool) {
+			return []crypto.PublicKey{m.private.Public()}, len(document) > 0
+		})
+		raw := m.sign(keyed(fmt.Sprint(i)), payload())
+		for n := range 4 {
+			c, err := v.Verify(t.Context(), raw)
+			require.NoError(t, err)
+			require.True(t, n < 2 || c.Remembered())
+		}
+	}
+	require.Less(t, heap()-before, int64(sets*size/10))
+	runtime.KeepAlive(v)
+}
+
 // After a rotation the tokens of new keys share vouchers as those of the old ones did.
 func TestNewKeysShareVouchers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -1171,6 +1223,12 @@ func (*answering) PublicKeys(context.Context, string, string) ([]crypto.PublicKe
 	return nil, errors.New("asked")
 }
 
+type finder func(kid, alg string) ([]crypto.PublicKey, bool)
+
+func (f finder) Find(kid, alg string) ([]crypto.PublicKey, bool) { return f(kid, alg) }
+
+func keysBy(find finder) keyat.Keys { return keyat.Keys{ID: new(keyat.ID), In: find} }
+
 // A source that answers without a wait makes no token better: there are as many signature checks at the sender's choice, and no more.
 func TestKeysThatAreThereAtOnceAreNoMoreThanOthers(t *testing.T) {
 	m, other := newMinter(t), newMinter(t)
@@ -1189,8 +1247,8 @@ func TestKeysThatAreThereAtOnceAreNoMoreThanOthers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			source := &answering{}
-			keys := keyat.NewKeys(func(string, string) ([]crypto.PublicKey, bool) { return tc.keys, true })
-			source.Source = keyat.NewSource(source, func(time.Time) *keyat.Keys { return keys })
+			keys := keysBy(func(string, string) ([]crypto.PublicKey, bool) { return tc.keys, true })
+			source.Source = keyat.NewSource(source, func(time.Time) keyat.Keys { return keys })
 			raw := m.sign(tc.header, payload())
 			v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
 			for range 3 {
@@ -1221,8 +1279,8 @@ func TestAKeyIsAskedForByTheHeaderOfEachToken(t *testing.T) {
 		known bool
 	}
 	// but answers with the key, and for one header with something else.
-	but := func(h header, instead answer) *keyat.Keys {
-		return keyat.NewKeys(func(kid, alg string) ([]crypto.PublicKey, bool) {
+	but := func(h header, instead answer) keyat.Keys {
+		return keysBy(func(kid, alg string) ([]crypto.PublicKey, bool) {
 			if h == (header{kid, alg}) {
 				return instead.keys, instead.known
 			}
@@ -1245,7 +1303,7 @@ func TestAKeyIsAskedForByTheHeaderOfEachToken(t *testing.T) {
 			t.Run(fmt.Sprint(h, " ", name), func(t *testing.T) {
 				keys := all
 				source := &answering{}
-				source.Source = keyat.NewSource(source, func(time.Time) *keyat.Keys { return keys })
+				source.Source = keyat.NewSource(source, func(time.Time) keyat.Keys { return keys })
 				v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
 				remembered := func() {
 					t.Helper()
@@ -1274,7 +1332,7 @@ func TestAKeyIsAskedForByTheHeaderOfEachToken(t *testing.T) {
 				}
 				keys = all
 				remembered()
-				keys = nil
+				keys = keyat.Keys{}
 				for _, h := range headers {
 					_, err := v.Verify(t.Context(), raw[h])
 					require.EqualError(t, err, "token: undecided: no keys: asked", h)
@@ -1284,6 +1342,100 @@ func TestAKeyIsAskedForByTheHeaderOfEachToken(t *testing.T) {
 			})
 		}
 	}
+}
+
+// There may be no keys at once when the token comes that is the first to be looked for in them.
+func TestKeysThatAreGoneBeforeTheFirstLookHaveNotBeenFound(t *testing.T) {
+	m := newMinter(t)
+	keys := keysBy(func(string, string) ([]crypto.PublicKey, bool) { return []crypto.PublicKey{m.private.Public()}, true })
+	source := &answering{}
+	source.Source = keyat.NewSource(source, func(time.Time) keyat.Keys { return keys })
+	v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
+	raw := m.sign(edHeader, payload())
+	for range 2 { // until its claims are kept
+		_, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+	}
+	keys = keyat.Keys{}
+	_, err := v.Verify(t.Context(), raw)
+	require.EqualError(t, err, "token: undecided: no keys: asked")
+}
+
+// Of two keys with one name, each token has its own.
+func TestTheKeyOfATokenIsTheOneThatSignedIt(t *testing.T) {
+	one, two := newMinter(t), newMinter(t)
+	all := []crypto.PublicKey{one.private.Public(), two.private.Public()}
+	signed := []string{one.sign(edHeader, payload()), two.sign(edHeader, payload())}
+	for withdrawn := range all {
+		source := only(all...)
+		v := remembering(t, source, plain(), newCache(t, 10, 1<<20))
+		for range 3 {
+			for _, raw := range signed {
+				_, err := v.Verify(t.Context(), raw)
+				require.NoError(t, err)
+			}
+		}
+		source.find = func(string, string) ([]crypto.PublicKey, error) { return all[1-withdrawn : 2-withdrawn], nil }
+		_, err := v.Verify(t.Context(), signed[1-withdrawn])
+		require.NoError(t, err)
+		c, err := v.Verify(t.Context(), signed[withdrawn])
+		requireRefused(t, c, err, token.ReasonSignature, signed[withdrawn])
+	}
+}
+
+func TestARememberedTokenMayExpireInTheWaitForKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, wait := newMinter(t), time.Duration(0)
+		v := remembering(t, sourceFunc(func(context.Context, string, string) ([]crypto.PublicKey, error) {
+			time.Sleep(wait)
+			return []crypto.PublicKey{m.private.Public()}, nil
+		}), plain(), newCache(t, 10, 1<<20))
+		raw := m.sign(edHeader, payload(with("iat", "0"), with("exp", seconds(time.Hour))))
+		for range 3 {
+			_, err := v.Verify(t.Context(), raw)
+			require.NoError(t, err)
+		}
+		wait = 2 * time.Hour
+		c, err := v.Verify(t.Context(), raw)
+		requireRefused(t, c, err, token.ReasonExpired, raw)
+	})
+}
+
+// rotating is an issuer whose key set document is what it says now.
+type rotating struct{ document string }
+
+func (r *rotating) RoundTrip(*http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	_, _ = w.WriteString(r.document)
+	return w.Result(), nil
+}
+
+// What a key source answers at once it answers as long as its keys are fresh.
+func TestAKeySetIsAskedForAgainForARememberedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, next := newMinter(t), newMinter(t)
+		document := func(m minter) string {
+			public, _ := m.private.Public().(ed25519.PublicKey)
+			return fmt.Sprintf(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":%q}]}`, b64(public))
+		}
+		source := &rotating{document(old)}
+		keys, err := jwks.New(issuer.KeySetURL(), &jwks.Options{HTTPClient: &http.Client{Transport: source}, MaxAge: time.Hour})
+		require.NoError(t, err)
+		v := remembering(t, keys, plain(), newCache(t, 10, 1<<20))
+		raw := old.sign(edHeader, payload(with("iat", "0"), with("exp", seconds(48*time.Hour))))
+		for range 3 {
+			_, err := v.Verify(t.Context(), raw)
+			require.NoError(t, err)
+		}
+		source.document = document(next)
+		time.Sleep(59 * time.Minute)
+		_, err = v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		time.Sleep(24 * time.Hour)
+		c, err := v.Verify(t.Context(), raw)
+		requireRefused(t, c, err, token.ReasonSignature, raw)
+	})
 }
 
 // overriding is a key source of somebody's own, around that of a service.

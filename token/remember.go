@@ -44,24 +44,25 @@ func (v *Verifier) recheck(ctx context.Context, c *Claims, have []Proof) error {
 type signer struct {
 	key              crypto.PublicKey
 	keyID, algorithm string
-	foundIn          atomic.Pointer[keyat.Keys] // the last; nil before the first
+	foundIn          atomic.Pointer[keyat.ID] // where it was found last; nil before the first time
+	bytes            int                      // that it takes in memory, 0 if it is shared
 }
 
 func (s *signer) isOf(key crypto.PublicKey, h *jws.Header) bool {
 	return s.keyID == h.KeyID && s.algorithm == h.Algorithm && isSameKey(s.key, key)
 }
 
-// isIn reports whether it can be told at once that it is one of these keys. A nil keys cannot tell.
-func (s *signer) isIn(keys *keyat.Keys) bool {
-	if keys == nil {
+// isIn reports whether it can be told at once that it is one of these keys.
+func (s *signer) isIn(keys keyat.Keys) bool {
+	if keys.ID == nil {
 		return false
 	}
-	if s.foundIn.Load() == keys {
+	if s.foundIn.Load() == keys.ID {
 		return true
 	}
 	if found, known := keys.Find(s.keyID, s.algorithm); known {
 		if found, err := candidates(found, s.keyID); err == nil && isAmong(s.key, found) {
-			s.foundIn.Store(keys)
+			s.foundIn.Store(keys.ID)
 			return true
 		}
 	}
@@ -231,6 +232,7 @@ func (p *scopePool) shared(s scope.Set) scope.Set {
 const (
 	claimsBytes = 224 + 64 // and a header
 	stringBytes = 16
+	signerBytes = 64
 )
 
 // listBytes is what the lists take, as if they were not shared.
@@ -287,7 +289,8 @@ func (v *Verifier) voucher(by crypto.PublicKey, h *jws.Header) (_ *voucher, size
 	if v.vouchers.share(made, time.Now()) {
 		return made, 0
 	}
-	return made, claimsBytes
+	made.signer.bytes = signerBytes + len(h.KeyID) + len(h.Algorithm)
+	return made, claimsBytes + made.signer.bytes
 }
 
 // share reports false if there is no place.

@@ -8,26 +8,30 @@ import (
 	"time"
 )
 
-// Lookup returns the keys that PublicKeys of the same source would answer from at the time now, without a wait or any other effect, or nil if it would
-// have to do more than that.
-type Lookup func(now time.Time) *Keys
+// Lookup returns the keys that PublicKeys of the same source would answer from at the time now, without a wait or any other effect, or the zero Keys if it
+// would have to do more than that.
+type Lookup func(now time.Time) Keys
 
-// Keys never change: what the same *Keys has answered once it answers always.
+// Keys answer always what they have answered once, and so do all Keys with the same ID.
 type Keys struct {
-	find func(kid, alg string) (found []crypto.PublicKey, known bool)
+	ID *ID
+	In Finder
 }
 
-// NewKeys returns Keys that answer by find.
-func NewKeys(find func(kid, alg string) (found []crypto.PublicKey, known bool)) *Keys {
-	return &Keys{find}
+// ID tells Keys from others, without keeping them alive.
+type ID struct{ _ byte } // not of no size: each has its own address
+
+// Finder finds keys. If known is false, PublicKeys has to be asked.
+type Finder interface {
+	Find(kid, alg string) (found []crypto.PublicKey, known bool)
 }
 
-// Find returns the keys for kid and alg. If known is false, PublicKeys has to be asked. A nil *Keys knows nothing.
-func (k *Keys) Find(kid, alg string) (found []crypto.PublicKey, known bool) {
-	if k == nil {
+// Find finds keys, if there are any.
+func (k Keys) Find(kid, alg string) (found []crypto.PublicKey, known bool) {
+	if k.In == nil {
 		return nil, false
 	}
-	return k.find(kid, alg)
+	return k.In.Find(kid, alg)
 }
 
 // Source is embedded by a key source that has a [Lookup]. The zero Source has none.

@@ -22,7 +22,7 @@ type other source
 type named struct{ s keyat.Source }
 
 func TestOnlyWhoEmbedsItHasALookup(t *testing.T) {
-	lookup := func(time.Time) *keyat.Keys { return nil }
+	lookup := func(time.Time) keyat.Keys { return keyat.Keys{} }
 	var own source
 	own.hidden = keyat.NewSource(&own, lookup)
 	require.NotNil(t, keyat.Of(&own))
