@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -38,11 +39,41 @@ func fill(size int, open, part, end string) string {
 	}
 }
 
+// chances are members of about size bytes, between open and end, of parts in an order that no processor foresees: several, so that it does not learn
+// them either.
+func chances(name string, size int, open string, parts []string, end string) (all []claim) {
+	order := rand.New(rand.NewPCG(1, 2)) // the same each time
+	for range 16 {
+		var sb strings.Builder
+		sb.WriteString(open)
+		for next := ""; sb.Len()+len(next)+len(end) <= size; next = parts[order.IntN(len(parts))] {
+			sb.WriteString(next)
+		}
+		all = append(all, claim{name, sb.String() + end})
+	}
+	return all
+}
+
+// one is the first of each name, where it does not matter that there are more.
+func one[T any](all []T, name func(T) string) (firsts []T) {
+	seen := map[string]bool{}
+	for _, x := range all {
+		if !seen[name(x)] {
+			firsts = append(firsts, x)
+		}
+		seen[name(x)] = true
+	}
+	return firsts
+}
+
+func (c claim) called() string   { return c.name }
+func (h hostile) called() string { return h.name }
+
 // shapes are members that are costly to read, each of about size bytes.
 func shapes(size int) []claim {
 	nest := func(open, end string) string { return "," + strings.Repeat(open, 25) + "1" + strings.Repeat(end, 25) }
 	crowd := fill(200, `,{"z":1`, `,"%x":1`, `}`)
-	return []claim{
+	all := []claim{
 		{"a string", fill(size, `"x":"`, "x", `"`)},
 		{"numbers", fill(size, `"x":[1`, ",1", `]`)},
 		{"empty strings", fill(size, `"x":[""`, `,""`, `]`)},
@@ -59,10 +90,26 @@ func shapes(size int) []claim {
 		{"escapes", fill(size, `"x":"`, `\u0061`, `"`)},
 		{"surrogates", fill(size, `"x":"`, `\ud83d\ude00`, `"`)},
 		{"short escapes", fill(size, `"x":"`, `\n`, `"`)},
+		{"escapes between letters", fill(size, `"x":"`, `x\n`, `"`)},
+		{"surrogates between letters", fill(size, `"x":"`, `x\ud83d\ude00`, `"`)},
+		{"a name of escapes between letters", fill(size, `"`, `x\n`, `":1`)},
+		{"a name of hexadecimal escapes", fill(size, `"`, `\u0061`, `":1`)},
+		{"a deep name of escapes between letters", fill(size, `"x":{"`, `x\n`, `":1}`)},
+		{"names of escapes between letters", fill(size, `"x":{"":1`, `,"%x\n`+strings.Repeat(`x\n`, 30)+`":1`, `}`)},
 		{"other letters", fill(size, `"x":"`, `é`, `"`)},
 		{"blanks", fill(size, `"x": `, ` `, `1`)},
 		{"blanks in an array", fill(size, `"x":[`, ` `, `1]`)},
 	}
+	mixed := []string{`x`, `\n`, `é`, `\u0061`}
+	return slices.Concat(all,
+		chances("letters and escapes by chance", size, `"x":"`, mixed, `"`),
+		chances("letters and short escapes by chance", size, `"x":"`, []string{`x`, `\n`}, `"`),
+		chances("a name of letters and escapes by chance", size, `"`, mixed, `":1`),
+		chances("texts of letters and escapes by chance", size, `"x":["`, []string{`x`, `\n`, `","`}, `"]`),
+		chances("letters by chance", size, `"x":"`, []string{`x`, `é`, `€`, `😀`}, `"`),
+		chances("members of letters by chance", size, `"x":[1`, []string{`,{"x":1}`, `,{"é":""}`, `,{"x\n€":[]}`, `,"xx\n"`}, `]`),
+		chances("elements by chance", size, `"x":[1`, []string{`,1`, `,[]`, `,""`, `,{}`, `,{"":1}`}, `]`),
+		chances("blanks by chance", size, `"x":[1`, []string{`,1`, `,[ ]`, ` `, `,0.1e1`}, `]`))
 }
 
 // crowds are members that are costly to go past in search of the iss behind them: as many of something as a Mux goes past, then a long text.
@@ -205,7 +252,7 @@ func TestCostlyTokensAreRefusedForOneQuestion(t *testing.T) {
 	v := verifier(t, source, token.AccessTokenPolicy(issuerURL, audience))
 	mux, many := muxOf(t, v), crowded(t, v)
 	for kind, list := range hostiles(t, "ES256", header("ES256")) {
-		for _, h := range list {
+		for _, h := range one(list, hostile.called) {
 			t.Run(kind+"/"+h.name, func(t *testing.T) {
 				require.LessOrEqual(t, len(h.raw), 16<<10)
 				for _, by := range []verify{v.Verify, mux.Verify, many.Verify} {
@@ -244,7 +291,7 @@ func TestCostlyTokensCauseNoFetch(t *testing.T) {
 	require.Equal(t, 1, f.fetches)
 	for _, unknown := range []bool{false, true} {
 		for _, list := range hostiles(t, "ES256", header("ES256")) {
-			for _, h := range list {
+			for _, h := range one(list, hostile.called) {
 				if strings.Contains(h.name, "kid") != unknown {
 					continue
 				}
@@ -334,8 +381,16 @@ func sides(b *testing.B, alg string) (*token.Verifier, []*side) {
 	known, nameless := hostiles(b, alg, header(alg)), hostiles(b, alg, `"alg":"`+alg+`","typ":"at+jwt"`)
 	runs := func(by verify, kinds map[string][]hostile) (list []*run) {
 		for kind, tokens := range kinds {
+			byName := map[string][]string{}
 			for _, h := range tokens {
-				list = append(list, &run{name: kind + ", " + h.name, do: func() { _, _ = by(b.Context(), h.raw) }})
+				byName[h.name] = append(byName[h.name], h.raw)
+			}
+			for name, raw := range byName {
+				turn := 0
+				list = append(list, &run{name: kind + ", " + name, do: func() {
+					turn++
+					_, _ = by(b.Context(), raw[turn%len(raw)])
+				}})
 			}
 		}
 		return list

@@ -31,6 +31,8 @@ func TestHeaderRules(t *testing.T) {
 		{"a kid of 256 bytes that are all escaped", `{"alg":"ES256","kid":"` + strings.Repeat(`\u0061`, 256) + `"}`, 0},
 		{"a typ of 256 bytes", `{"alg":"ES256","typ":"` + strings.Repeat("t", 256) + `"}`, 0},
 		{"a nonce that is as long as a header can be", `{"alg":"ES256","nonce":"` + strings.Repeat(`\n`, 2000) + `"}`, 0},
+		{"as many escapes as there can be", `{"alg":"ES256","x":"` + strings.Repeat(`\"x\u0061x`, 64) + `"}`, 0},
+		{"one escape more", `{"alg":"ES256","x":"` + strings.Repeat(`\"x\u0061x`, 64) + `\n"}`, jws.KindMalformed},
 		{"a kid that looks like a path is only a name", `{"alg":"ES256","kid":"../../../../dev/null"}`, 0},
 		{"a kid that looks like a query is only a name", `{"alg":"ES256","kid":"x' UNION SELECT 'a"}`, 0},
 

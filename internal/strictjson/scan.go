@@ -1,7 +1,5 @@
 package strictjson
 
-import "unicode/utf8"
-
 // scanner checks one document. While it checks, it keeps the names of the objects that are open, so that a member which stands
 // twice is found at any depth.
 type scanner struct {
@@ -19,7 +17,10 @@ type visitor func(name, value string)
 // value, each as soon as it is known to be complete.
 func (s *scanner) document(first byte, visit visitor) error {
 	err := s.outermost(first, visit)
-	if !utf8.ValidString(s.data) {
+	if s.left < 0 || s.escapes < 0 {
+		return ErrTooMany // and not worth another look
+	}
+	if !validUTF8(s.data) {
 		return ErrUTF8
 	}
 	return err

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"unicode/utf8"
 )
 
 // MaxDepth is how deep arrays and objects may nest; the outermost counts.
@@ -48,7 +47,7 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 		start, end int
 	}
 	var all few[found]
-	s := scanner{reader: reader{data: string(data)}, left: math.MaxInt}
+	s := scanner{reader: reader{data: string(data), escapes: math.MaxInt}, left: math.MaxInt}
 	err := s.document(first, func(name, value string) { all.add(found{name, s.found, s.found + len(value)}) })
 	if err != nil {
 		return err
@@ -66,20 +65,24 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 // object before what follows it is checked, so that an error of Scan may come after any number of calls. Of a document that was cut
 // off, the members that are whole are found. name and value share memory with the document.
 //
-// A document of more than most members and elements, at all depths, is ErrTooMany: they are what takes time.
+// A document of more than most members and elements, at all depths, is ErrTooMany, and so is one of more than twice as many escapes: they are what
+// takes time. Escapes of one kind in a row, short ones or those in hexadecimal digits, count as one, but in names.
 func Scan(document string, most int, member func(name, value string)) error {
-	s := scanner{reader: reader{data: document}, left: most}
+	s := scanner{reader: reader{data: document, escapes: escapesToOne * most}, left: most}
 	return s.document('{', member)
 }
+
+// escapesToOne is how many escapes there may be to one member or element.
+const escapesToOne = 2
 
 // Text is what JSON is kept in.
 type Text interface{ ~string | ~[]byte }
 
 // String returns what a string says. ok is false for anything else. The result shares memory with a value that is a string.
 func String[T Text](value T) (text string, ok bool) {
-	r := reader{data: string(value)}
+	r := reader{data: string(value), escapes: math.MaxInt}
 	text, err := r.text()
-	if err != nil || r.pos != len(r.data) || !utf8.ValidString(r.data) {
+	if err != nil || r.pos != len(r.data) || !validUTF8(r.data) {
 		return "", false
 	}
 	return text, true
@@ -88,8 +91,8 @@ func String[T Text](value T) (text string, ok bool) {
 // Strings returns the elements of an array of strings. ok is false for anything else, one element of another kind included. They
 // share memory with a value that is a string.
 func Strings[T Text](value T) (list []string, ok bool) {
-	r := reader{data: string(value)}
-	if list, ok = r.texts(); !ok || r.pos != len(r.data) || !utf8.ValidString(r.data) {
+	r := reader{data: string(value), escapes: math.MaxInt}
+	if list, ok = r.texts(); !ok || r.pos != len(r.data) || !validUTF8(r.data) {
 		return nil, false
 	}
 	return list, true

@@ -264,6 +264,17 @@ func TestScan(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"a=1", `b=[ {"c":"d"} , null ]`}, got)
 
+	for _, most := range []string{
+		`{"` + strings.Repeat(`\n`, 10) + `":1}`,
+		`{"` + strings.Repeat(`\ud83d\ude00`, 10) + `":1}`,
+		`{"a":"` + strings.Repeat(`x\n`, 10) + `x"}`,
+		`{"a":"` + strings.Repeat(`\n\n\u0061\ud83d\ude00`, 5) + `"}`,
+		`{"a":"` + strings.Repeat(`\n`, 1000) + strings.Repeat(`\u0061`, 1000) + `x","\n\n\n":"\n","\u0062":"\n\n\ud83d\ude00\ud83d\ude00"}`,
+	} {
+		_, err := scan(most, 5)
+		require.NoError(t, err, most)
+	}
+
 	for _, tc := range []struct {
 		name, data string
 		want       error
@@ -281,6 +292,13 @@ func TestScan(t *testing.T) {
 		{"one member too many", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`, strictjson.ErrTooMany, []string{"a=1", "b=2", "c=3", "d=4", "e=5"}},
 		{"one member too many below", `{"a":{"b":1,"c":1,"d":1,"e":1,"f":1}}`, strictjson.ErrTooMany, nil},
 		{"one element too many", `{"a":1,"b":[1,2,3,4]}`, strictjson.ErrTooMany, []string{"a=1"}},
+		{"one escape too many in a name", `{"a":1,"` + strings.Repeat(`\n`, 11) + `":1}`, strictjson.ErrTooMany, []string{"a=1"}},
+		{"one pair of surrogates too many in a name", `{"a":1,"` + strings.Repeat(`\ud83d\ude00`, 11) + `":1}`, strictjson.ErrTooMany, []string{"a=1"}},
+		{"one escape too many between letters", `{"a":1,"b":"` + strings.Repeat(`x\n`, 11) + `"}`, strictjson.ErrTooMany, []string{"a=1"}},
+		{"one kind of escapes too many", `{"a":1,"b":"` + strings.Repeat(`\n\n\u0061\ud83d\ude00`, 5) + `\t"}`, strictjson.ErrTooMany, []string{"a=1"}},
+		{"one text of escapes too many", `{"a":["\n\n",{"b":"\u0061\u0062"},"` + strings.Repeat(`x\n`, 8) + `","\n"]}`, strictjson.ErrTooMany, nil},
+		{"too many escapes, and invalid text", `{"a":1,"b":"` + strings.Repeat(`x\n`, 11) + "\xff\"}", strictjson.ErrTooMany, []string{"a=1"}},
+		{"a wrong escape after as many as there may be", `{"a":1,"b":"` + strings.Repeat(`x\n`, 9) + `\x"}`, strictjson.ErrSyntax, []string{"a=1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := scan(tc.data, 5)

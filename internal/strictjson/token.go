@@ -12,6 +12,7 @@ import (
 type reader struct {
 	data      string
 	pos       int
+	escapes   int             // how many more there may be, those of one kind in a row counted as one where none is read
 	unescaped strings.Builder // what strings with an escape in them say, one after the other; strings taken from it stay
 }
 
@@ -23,6 +24,7 @@ func (r *reader) text() (string, error) {
 		return r.data[start:end], nil
 	}
 	from := r.unescaped.Len()
+	r.unescaped.Grow(end - start + 64) // rather than letter by letter
 	err := r.escaped(start, end, &r.unescaped)
 	return r.unescaped.String()[from:], err
 }
@@ -100,6 +102,9 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 		if !r.take('\\') {
 			return ErrSyntax
 		}
+		if r.escapes--; r.escapes < 0 {
+			return ErrTooMany
+		}
 		char, err := r.escape()
 		if err != nil {
 			return err
@@ -114,31 +119,49 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 	}
 }
 
-// skipEscapes goes past escapes that are good, and what stands for itself behind them. Where it stops, escape says what is wrong, if anything is.
+// skipEscapes goes past escapes that are good, and what stands for itself behind them. Where it stops, escape says what is wrong, if anything is. Those
+// of one kind in a row count as one, for they take little time.
 func (r *reader) skipEscapes() {
-	pos := r.pos
-	for {
-		size := escapeSize(r.data[pos:])
-		if size == 0 {
+	data, pos := r.data, r.pos
+	for r.escapes > 0 {
+		end := shortEnd(data, pos)
+		if end == pos {
+			end = longEnd(data, pos)
+		}
+		if end == pos {
 			break
+		}
+		r.escapes--
+		if pos = end; pos < len(data) && data[pos] != '\\' { // one kind may follow the other
+			pos = plain(data, pos)
+		}
+	}
+	r.pos = pos
+}
+
+// shortEnd is where the escapes of two bytes end that follow each other from pos on.
+func shortEnd(data string, pos int) int {
+	for pos+1 < len(data) && data[pos] == '\\' && short[data[pos+1]] != 0 {
+		pos += 2
+	}
+	return pos
+}
+
+// longEnd is shortEnd for those in hexadecimal digits.
+func longEnd(data string, pos int) int {
+	for {
+		size := longSize(data[pos:])
+		if size == 0 {
+			return pos
 		}
 		pos += size
 	}
-	r.pos = pos
-	if r.peek() != '\\' {
-		r.pos = plain(r.data, pos)
-	}
 }
 
-// escapeSize is how many bytes the escape takes that s begins with, or the two of a surrogate pair; 0 if it begins with none that is good.
-func escapeSize(s string) int {
-	if len(s) < 2 || s[0] != '\\' {
-		return 0
-	}
-	if short[s[1]] != 0 {
-		return 2
-	}
-	if s[1] != 'u' || len(s) < 6 {
+// longSize is how many bytes the escape in hexadecimal digits takes that s begins with, or the two of a surrogate pair; 0 if it begins with none that is
+// good.
+func longSize(s string) int {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0
 	}
 	first, second := hex[s[2]], hex[s[3]]

@@ -1,0 +1,3 @@
+package strictjson
+
+var ValidUTF8 = validUTF8
