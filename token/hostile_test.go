@@ -83,6 +83,10 @@ func shapes(size int) []claim {
 		{"deep objects", fill(size, `"x":[1`, nest(`{"":`, "}"), `]`)},
 		{"exponents", fill(size, `"x":[1`, ",1e1", `]`)},
 		{"digits", fill(size, `"x":0.1`, "1", `e1`)},
+		{"numbers that are hard to round", fill(size, `"x":[1`, ",1.73377515673387809616e308", `]`)}, // half way between two float64
+		{"small numbers that are hard to round", fill(size, `"x":[1`, ",2.4703282292062327208282843964341106861825299013071623822127928412503e-324", `]`)},
+		{"a number just below the largest", fill(size, `"x":1.79769313486231580793`, "7", `e308`)},
+		{"zeros and an exponent", fill(size, `"x":0.`, "0", `1e308`)},
 		{"members", fill(size, `"x":1`, `,"%x":1`, ``)},
 		{"members of one look", fill(size, `"x":1`, `,"a%02xa":1`, ``)},
 		{"objects of many members", fill(size, `"x":[1`, crowd, `]`)},
@@ -109,6 +113,7 @@ func shapes(size int) []claim {
 		chances("letters by chance", size, `"x":"`, []string{`x`, `é`, `€`, `😀`}, `"`),
 		chances("members of letters by chance", size, `"x":[1`, []string{`,{"x":1}`, `,{"é":""}`, `,{"x\n€":[]}`, `,"xx\n"`}, `]`),
 		chances("elements by chance", size, `"x":[1`, []string{`,1`, `,[]`, `,""`, `,{}`, `,{"":1}`}, `]`),
+		chances("numbers by chance", size, `"x":[1`, []string{`,1`, `,-1.5e-7`, `,123456789012345678901e300`, `,0`, `,1.73377515673387809616e308`}, `]`),
 		chances("blanks by chance", size, `"x":[1`, []string{`,1`, `,[ ]`, ` `, `,0.1e1`}, `]`))
 }
 
@@ -127,7 +132,7 @@ func crowds(size int) []claim {
 		}
 		return `"x":1` + sb.String()
 	}
-	return []claim{
+	all := []claim{
 		{"numbers, then a text", part(`"x":[1`, `,1`, `]`, 500, `x`)},
 		{"numbers, then escapes", part(`"x":[1`, `,1`, `]`, 500, `\n`)},
 		{"empty strings, then escapes", part(`"x":[""`, `,""`, `]`, 500, `\"`)},
@@ -150,7 +155,11 @@ func crowds(size int) []claim {
 		{"quotes in a text", fill(size, `"x":"`, `\",\"iss\":\"`, `"`)},
 		{"backslashes", fill(size, `"x":"`, `\\\\`, `"`)},
 		{"odd backslashes", fill(size, `"x":"`, `x\\y\"zzz`, `"`)},
+		{"texts that nothing separates", fill(size, `"x":""`, `""`, ``)},
 	}
+	return slices.Concat(all,
+		chances("texts and letters that nothing separates, by chance", size, `"x":`, []string{`""`, `""x`, `"":`, `"x"`, `" "xxx`}, `""`),
+		chances("texts and elements by chance", size, `"x":[1`, []string{`,""`, `,"xxxxxxxxx"`, `,"\""`, `,"":""`, `,[]`, `,"12345678901234567890123456789012345"`}, `]`))
 }
 
 // lists are claims with a meaning, each of about size bytes.
@@ -160,12 +169,16 @@ func lists(size int) []claim {
 		{"aud", fill(size, `["`+audience+`"`, `,""`, `]`)},
 		{"aud", fill(size, `["`+audience+`"`, `,"\n"`, `]`)},
 		{"exp", fill(size, `9999999999.0`, `0`, `1`)},
+		{"exp that is hard to round", fill(size, `9999999999.000000476837158203125`, `0`, `1`)},
 		{"sub", fill(size, `"`, `\n`, `"`)},
 		{"scope", fill(size, `"a`, ` a`, `"`)},
 		{"scope", fill(size, `["a"`, `,""`, `]`)},
 		{"cnf", fill(size, `{"jkt":"x"`, `,"%x":""`, `}`)},
 	}
 }
+
+// worth is how many bytes of a payload are read before its signature.
+const worth = 2 << 10
 
 // payloads are all of them, at the start of a payload or at its end, of at most size bytes.
 func payloads(size int) []claim {
@@ -185,6 +198,14 @@ func payloads(size int) []claim {
 	}
 	for _, l := range lists(rest) {
 		all = append(all, claim{"a long " + l.name, payload(l)})
+	}
+	const third = worth/3 - 60
+	for name, date := range map[string]string{
+		"hard to round": fill(third, `1700000000.00000011920928955078125`, `0`, `1`),
+		"tiny":          fill(third, `2.47032822920623272082828439643411068618252990130716238221279284125`, `0`, `1e-324`),
+	} {
+		all = append(all, claim{"dates that are " + name, payload(with("nbf", date), with("iat", date),
+			with("exp", fill(third, `9999999999.000000476837158203125`, `0`, `1`)))})
 	}
 	return all
 }
@@ -218,14 +239,14 @@ func hostiles(tb testing.TB, alg, head string) map[string][]hostile {
 	}
 	for _, c := range []claim{
 		{"a nonce", fill(4<<10-len(head)-8, `"nonce":"`, `\u0061`, `"`)},
-		{"an escaped alg", fill(4<<10-len(head)-8, `"\u0061\u006cg":"`, `\u0061`, `"`)},
+		{"an escaped cty", fill(4<<10-len(head)-8, `"\u0063ty":"`, `\u0061`, `"`)},
 		{"a cty", fill(4<<10-len(head)-8, `"cty":"`, `\u0061`, `"`)},
 	} {
 		all["long header"] = append(all["long header"], hostile{c.name + ", " + far(rest).name, seal(head+","+c.raw, far(rest).raw)})
 	}
 	all["long header"] = append(all["long header"],
 		hostile{"a long kid", seal(fill(3<<10, head[:len(head)-1]+`","kid":"`, "k", `"`), benchmarkPayload)},
-		hostile{"a long typ", seal(fill(4<<10-2, `"alg":"`+alg+`","typ":"`, `\u0061`, `"`), far(rest).raw)},
+		hostile{"a typ of escapes", seal(head[:strings.LastIndex(head, `"typ"`)]+`"typ":"\u0061\u0070\u0070\u006c\u0069\u0063\u0061\u0074\u0069\u006f\u006e\u002f\u0061\u0074\u002b\u006a\u0077\u0074"`+fill(3800-len(head), `,"x":"`, `\u0061`, `"`), far(rest).raw)},
 		hostile{"a kid of 256 letters", seal(fill(300+len(alg), `"alg":"`+alg+`","kid":"`, "k", `"`), payloads(largest - 256)[0].raw)})
 	whole := payloads(largest)[0].raw
 	spare := seal(head, whole[:len(whole)/3*3-2])

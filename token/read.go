@@ -151,7 +151,7 @@ func (r *reader) moment(at int) moment {
 	if !r.members.has(at) {
 		return moment{}
 	}
-	seconds, ok := strictjson.Number(*r.members.at(at))
+	seconds, ok := strictjson.Seconds(*r.members.at(at))
 	if !ok || !(seconds >= 0 && seconds <= maxNumericDate) {
 		r.wrong(at)
 		return moment{}

@@ -159,7 +159,9 @@ func referenceTime(value json.RawMessage) (seconds float64, ok bool) {
 	if value[0] != '-' && (value[0] < '0' || value[0] > '9') || json.Unmarshal(value, &seconds) != nil {
 		return 0, false
 	}
-	return seconds, 0 <= seconds && seconds <= 253402300799
+	mantissa, _, _ := strings.Cut(strings.ToLower(string(value)), "e")
+	isNegative := value[0] == '-' && strings.ContainsAny(mantissa, "123456789") // however little
+	return seconds, !isNegative && 0 <= seconds && seconds <= 253402300799
 }
 
 func referenceClaims(data []byte, now time.Time) error {
@@ -306,6 +308,8 @@ func FuzzRemembered(f *testing.F) {
 		}
 		f.Add(h, payload(), uint16(0))
 		f.Add(h, payload(), uint16(3))
+		f.Add(h, payload(with("exp", `9999999999.000000476837158203125`+strings.Repeat("0", 300)+`1`), with("nbf", `-1e-400`)), uint16(0))
+		f.Add(h, payload(with("nbf", `-0.0e5`), with("iat", `1e-400`)), uint16(0))
 		f.Add(h, payload(with("aud", `["x","https://api.test"]`), with("exp", `9.9e9`), with("roles", `[]`), with("nbf", `0`)), uint16(0))
 	}
 	for _, before := range []string{

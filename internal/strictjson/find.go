@@ -78,12 +78,20 @@ func (f *finder) name(name string) (here bool, err error) {
 // value goes to the comma or bracket that ends a member.
 func (f *finder) value() error {
 	data, pos, left := f.data, f.pos, f.left // the loop is most of what a costly token costs a Mux
+	texts := 0                               // since the last comma or bracket
 	for open := 0; left >= 0; pos++ {
 		if pos = nextMark(data, pos); pos >= len(data) {
 			return ErrSyntax
 		}
-		switch data[pos] {
+		c := data[pos]
+		if c != '"' {
+			texts = 0
+		}
+		switch c {
 		case '"':
+			if texts++; texts > 2 { // a name and a value
+				return ErrSyntax
+			}
 			pos, _ = stringEnd(data, pos+1)
 			if pos+1 < len(data) && data[pos+1] == ':' {
 				pos++ // no mark

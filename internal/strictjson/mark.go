@@ -76,6 +76,17 @@ func equal(w uint64, c byte) uint64 {
 	return ^((w&^topBits + eachLane*0x7f) | w) & topBits
 }
 
+// areDigits reports whether all lanes of w are digits: their upper half is that of '0', and stays so if 6 is added.
+func areDigits(w uint64) bool {
+	const upper, zero = eachLane * 0xf0, eachLane * '0'
+	return w&upper == zero && (w+eachLane*6)&upper == zero
+}
+
+// areBlanks reports whether all lanes of w are.
+func areBlanks(w uint64) bool {
+	return equal(w, ' ')|equal(w, '\t')|equal(w, '\n')|equal(w, '\r') == topBits
+}
+
 // lowest is the top bits of the lanes, the lowest first.
 func lowest(tops uint64) uint8 { return uint8(tops >> 7 * 0x0102040810204080 >> 56) }
 

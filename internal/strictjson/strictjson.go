@@ -13,7 +13,6 @@ package strictjson
 import (
 	"errors"
 	"math"
-	"strconv"
 )
 
 // MaxDepth is how deep arrays and objects may nest; the outermost counts.
@@ -27,7 +26,7 @@ var (
 	ErrDuplicate = errors.New("strictjson: a member stands twice")
 	ErrRange     = errors.New("strictjson: a number out of range")
 	ErrKind      = errors.New("strictjson: another kind of value")
-	ErrTooMany   = errors.New("strictjson: too many members and elements")
+	ErrTooMany   = errors.New("strictjson: too many members, elements or escapes")
 )
 
 // Object checks all of data and, only if it is one valid object, calls member for each of its members in order. An error
@@ -66,7 +65,8 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 // off, the members that are whole are found. name and value share memory with the document.
 //
 // A document of more than most members and elements, at all depths, is ErrTooMany, and so is one of more than twice as many escapes: they are what
-// takes time. Escapes of one kind in a row, short ones or those in hexadecimal digits, count as one, but in names.
+// takes time. Escapes of one kind in a row, short ones or those in hexadecimal digits, count as one, but in names, where a
+// pair of surrogates does.
 func Scan(document string, most int, member func(name, value string)) error {
 	s := scanner{reader: reader{data: document, escapes: escapesToOne * most}, left: most}
 	return s.document('{', member)
@@ -96,34 +96,6 @@ func Strings[T Text](value T) (list []string, ok bool) {
 		return nil, false
 	}
 	return list, true
-}
-
-// Number returns a number that a float64 can hold, rounded to the nearest. ok is false for anything else.
-func Number[T Text](value T) (number float64, ok bool) {
-	if n, ok := natural(string(value)); ok {
-		return float64(n), true
-	}
-	r := reader{data: string(value)}
-	if r.number() != nil || r.pos != len(r.data) {
-		return 0, false
-	}
-	number, err := strconv.ParseFloat(r.data, 64) // out of range is an error
-	return number, err == nil
-}
-
-// natural reads a number of digits alone, few enough for a float64 to be exact.
-func natural(value string) (n int64, ok bool) {
-	if len(value) > 15 || len(value) == 0 || value[0] == '0' {
-		return 0, false
-	}
-	for i := range len(value) {
-		digit := value[i] - '0'
-		if digit > 9 {
-			return 0, false
-		}
-		n = 10*n + int64(digit)
-	}
-	return n, true
 }
 
 // Bool returns true or false. ok is false for anything else.

@@ -274,6 +274,12 @@ func TestScan(t *testing.T) {
 		_, err := scan(most, 5)
 		require.NoError(t, err, most)
 	}
+	_, err = scan(`{"a":"`+strings.Repeat(`\ud83d\udc00`, 100)+`"}`, 1)
+	require.NoError(t, err)
+	text, ok := strictjson.String(`"` + strings.Repeat(`x\n`, 100_000) + `"`)
+	require.True(t, ok)
+	require.Len(t, text, 200_000)
+	require.NoError(t, strictjson.Object([]byte(`{"`+strings.Repeat(`x\n`, 2<<20)+`":1}`), func(string, []byte) error { return nil }))
 
 	for _, tc := range []struct {
 		name, data string
@@ -291,6 +297,10 @@ func TestScan(t *testing.T) {
 		{"cut off within a letter", "{\"a\":1,\"b\":\"\xc3", strictjson.ErrUTF8, []string{"a=1"}},
 		{"one member too many", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`, strictjson.ErrTooMany, []string{"a=1", "b=2", "c=3", "d=4", "e=5"}},
 		{"one member too many below", `{"a":{"b":1,"c":1,"d":1,"e":1,"f":1}}`, strictjson.ErrTooMany, nil},
+		{"one member too many, and invalid text", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":"` + "\xff\"}", strictjson.ErrTooMany, []string{"a=1", "b=2", "c=3", "d=4", "e=5"}},
+		{"a pair of surrogates whose second is none", `{"a":1,"b":"\ud83d\udb00"}`, strictjson.ErrUTF8, []string{"a=1"}},
+		{"a pair of surrogates whose last digit is none", `{"a":1,"b":"\ud83d\ude0g"}`, strictjson.ErrSyntax, []string{"a=1"}},
+		{"a pair of surrogates whose last digit but one is none", `{"a":1,"b":"\ud83d\udeg0"}`, strictjson.ErrSyntax, []string{"a=1"}},
 		{"one element too many", `{"a":1,"b":[1,2,3,4]}`, strictjson.ErrTooMany, []string{"a=1"}},
 		{"one escape too many in a name", `{"a":1,"` + strings.Repeat(`\n`, 11) + `":1}`, strictjson.ErrTooMany, []string{"a=1"}},
 		{"one pair of surrogates too many in a name", `{"a":1,"` + strings.Repeat(`\ud83d\ude00`, 11) + `":1}`, strictjson.ErrTooMany, []string{"a=1"}},
@@ -317,6 +327,7 @@ func TestFind(t *testing.T) {
 	}
 	for _, document := range []string{
 		``, `[]`, `{`, `{"iss"`, `{"iss" "x"}`, `{"a":"iss"`, `["iss"]`, `{"a":"`, `{"a":"\`, `{"iss":"x"`, `{"iss":"x" `, `{"iss":1`, `{"iss":}`,
+		`{"a":"""""","iss":"x"}`, `{"a":"":"":"","iss":"x"}`, `{"a":["""" "],"iss":"x"}`, `{"a":{"b":"c" "d"},"iss":"x"}`,
 		`{"iss"}`, `{"a":1,}`, `{"a":1,,"iss":"x"}`, "{\"a\":1\x02,\"iss\":\"x\"}", "{\"a\":1\x0c\"iss\":\"x\"}",
 	} {
 		value, err := strictjson.Find(document, "iss", 100)

@@ -2,7 +2,6 @@ package strictjson
 
 import (
 	"math/bits"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -237,55 +236,10 @@ var hex = func() (digits [256]int8) {
 	return digits
 }()
 
-// number follows the grammar of RFC 8259 section 6, and refuses what no float64 can hold: some readers would take it, others
-// not.
-func (r *reader) number() error {
-	start := r.pos
-	if n := r.digits(); 0 < n && n <= surelyFinite && !isNumeric(r.peek()) && (n == 1 || r.data[start] != '0') { // almost all are whole
-		return nil
-	}
-	r.pos = start
-	_ = r.take('-')
-	if !r.take('0') && r.digits() == 0 {
-		return ErrSyntax
-	}
-	above := r.pos - start // at least as many digits as stand before the point
-	if r.take('.') && r.digits() == 0 {
-		return ErrSyntax
-	}
-	if r.take('e') || r.take('E') {
-		minus := !r.take('+') && r.take('-')
-		from := r.pos
-		if r.digits() == 0 {
-			return ErrSyntax
-		}
-		if !minus {
-			above += shift(r.data[from:r.pos])
-		}
-	}
-	if above > surelyFinite {
-		if _, err := strconv.ParseFloat(r.data[start:r.pos], 64); err != nil {
-			return ErrRange
-		}
-	}
-	return nil
-}
-
-// isNumeric reports whether a number may go on with c after its first digits.
-func isNumeric(c byte) bool { return c == '.' || c|0x20 == 'e' }
-
-// surelyFinite is up to how many digits before the point a number is below 1.7e308, the most that a float64 holds.
-const surelyFinite = 308
-
-// shift is by how many digits an exponent moves the point, or more than surelyFinite.
-func shift(exponent string) (n int) {
-	for i := 0; i < len(exponent) && n <= surelyFinite; i++ {
-		n = 10*n + int(exponent[i]-'0')
-	}
-	return n
-}
-
 func (r *reader) digits() (n int) {
+	for r.pos+n+8 <= len(r.data) && areDigits(lanes(r.data, r.pos+n)) {
+		n += 8
+	}
 	for r.pos+n < len(r.data) && r.data[r.pos+n]-'0' <= 9 {
 		n++
 	}
@@ -302,6 +256,12 @@ func (r *reader) literal(word string) error {
 }
 
 func (r *reader) blanks() {
+	if r.pos >= len(r.data) || r.data[r.pos] > ' ' { // there are seldom any
+		return
+	}
+	for r.pos+8 <= len(r.data) && areBlanks(lanes(r.data, r.pos)) {
+		r.pos += 8
+	}
 	for r.pos < len(r.data) && isBlank(r.data[r.pos]) {
 		r.pos++
 	}

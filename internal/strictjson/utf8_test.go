@@ -15,10 +15,10 @@ import (
 func TestValidUTF8(t *testing.T) {
 	before := strings.Repeat("x", 8)
 	agree := func(text string) {
-		want := utf8.ValidString(text)
 		for at := range 8 {
-			for _, after := range []string{"", "€", "12345678"} {
-				if got := strictjson.ValidUTF8(before[:at] + text + after); got != want {
+			for _, after := range []string{"", "€", "12345678", "12345678\x80", "12345678\xa9é"} {
+				whole := before[:at] + text + after
+				if got := strictjson.ValidUTF8(whole); got != utf8.ValidString(whole) {
 					t.Fatalf("%q at %d before %q: %v", text, at, after, got)
 				}
 			}
