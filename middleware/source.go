@@ -7,6 +7,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/perimeter-go/perimeter/internal/cookies"
 )
 
 // A Source finds a bearer token in a request. Its error is [ErrNoCredentials] when there is none and wraps
@@ -18,8 +20,6 @@ type Source func(r *http.Request) (credential string, err error)
 const (
 	maxScheme     = 64
 	maxCredential = 32 << 10
-	maxCookies    = 1000
-	maxCookieSize = 64 << 10
 )
 
 // fromAuthorization is FromHeader("Authorization").
@@ -81,7 +81,7 @@ func FromCookie(name string) Source {
 	}
 	return func(r *http.Request) (string, error) {
 		lines := r.Header["Cookie"]
-		if tooMany(lines) {
+		if cookies.TooMany(lines) {
 			return "", fmt.Errorf("%w: too many cookies", ErrInvalidRequest)
 		}
 		var values []string
@@ -94,21 +94,6 @@ func FromCookie(name string) Source {
 		}
 		return onlyToken(values)
 	}
-}
-
-// tooMany reports whether there are more cookies in lines than are looked at.
-func tooMany(lines []string) bool {
-	number, size := len(lines), 0
-	if number > maxCookies {
-		return true
-	}
-	for _, line := range lines {
-		if size += len(line); size > maxCookieSize {
-			return true
-		}
-		number += strings.Count(line, ";")
-	}
-	return number > maxCookies
 }
 
 // sourcesOf copies a caller's list; an empty one means the Authorization header.

@@ -177,6 +177,20 @@ func lists(size int) []claim {
 	}
 }
 
+// texts are claims with a meaning, each of about size bytes of escapes and letters, by what they are called here.
+func texts(size int) map[string][]claim {
+	all := map[string][]claim{
+		"aud by chance":  chances("aud", size, `["`+audience+`","`, []string{`x`, `\n`, `","`, `\u0061`}, `"]`),
+		"aud of escapes": {{"aud", fill(size, `["`+audience+`"`, `,"`+strings.Repeat(`\n`, 15)+`"`, `]`)}},
+	}
+	for _, name := range []string{"sub", "client_id", "jti"} {
+		for _, part := range []string{`\n`, `\u0061`, `x\n`} {
+			all[name+" of "+part] = []claim{{name, fill(size, `"`, part, `"`)}}
+		}
+	}
+	return all
+}
+
 // worth is how many bytes of a payload are read before its signature.
 const worth = 2 << 10
 
@@ -198,6 +212,24 @@ func payloads(size int) []claim {
 	}
 	for _, l := range lists(rest) {
 		all = append(all, claim{"a long " + l.name, payload(l)})
+	}
+	if size > worth { // one of which all is read before the signature
+		within := worth - len(benchmarkPayload) - 100
+		long := texts(within)
+		for _, l := range lists(within) {
+			long[l.name] = append(long[l.name], l)
+		}
+		for name, claims := range long {
+			for _, c := range claims {
+				p := payload(c)
+				all = append(all, claim{"a whole " + name, p[:len(p)-1] + fill(size-len(p), `,"z":"`, "z", `"}`)})
+				if size > 10<<10 {
+					before := crowds(6<<10 - len(p))[0].raw
+					p = "{" + before + "," + p[1:len(p)-1]
+					all = append(all, claim{"a whole " + name + " behind numbers and a text", p + fill(size-len(p), `,"z":"`, "z", `"}`)})
+				}
+			}
+		}
 	}
 	const third = worth/3 - 60
 	for name, date := range map[string]string{
@@ -338,7 +370,7 @@ func muxOf(tb testing.TB, v *token.Verifier) *token.Mux {
 }
 
 // BenchmarkHostile shows for each algorithm what the costliest token costs, as a multiple of the check of a usual token under the same key: for one
-// verifier, for a Mux of two and of a thousand, and, in all and per signature check, where a token without kid meets two keys that fit. floor is
+// verifier, for a Mux of two, for one with a Cache that knows neither token, for a Mux of a thousand, and, in all and per signature check, where a token without kid meets two keys that fit. floor is
 // the bare check by crypto/* of the longest token's own text. Read it with GOMAXPROCS=1 GOGC=400 and -benchtime 1x; -v tells which tokens they are.
 func BenchmarkHostile(b *testing.B) {
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
@@ -354,22 +386,26 @@ func BenchmarkHostile(b *testing.B) {
 			takeTurns(all, 8)
 			all = all[:2]
 			for _, s := range sides {
+				if s.usual != nil {
+					all = append(all, s.usual)
+				}
 				slices.SortFunc(s.runs, func(x, y *run) int { return cmp.Compare(y.took, x.took) })
 				all = append(all, s.runs[:8]...)
 			}
 			for range b.N {
 				takeTurns(all, 100)
 			}
-			over := func(r *run) float64 { return float64(r.took) / float64(usual.took) }
+			over := func(r *run, usual *run) float64 { return float64(r.took) / float64(usual.took) }
 			for _, s := range sides {
+				usual := cmp.Or(s.usual, usual)
 				most := slices.MaxFunc(s.runs[:8], func(x, y *run) int { return cmp.Compare(x.took, y.took) })
-				b.ReportMetric(over(most), s.name)
-				b.Logf("%s, %s: %s, %.2f", alg, s.name, most.name, over(most))
+				b.ReportMetric(over(most, usual), s.name)
+				b.Logf("%s, %s: %s, %.2f", alg, s.name, most.name, over(most, usual))
 				if s.name == "no-kid" {
-					b.ReportMetric(over(most)/2, "per-check")
+					b.ReportMetric(over(most, usual)/2, "per-check")
 				}
 			}
-			b.ReportMetric(over(floor), "floor")
+			b.ReportMetric(over(floor, usual), "floor")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -377,8 +413,9 @@ func BenchmarkHostile(b *testing.B) {
 
 // side is who has to deal with tokens.
 type side struct {
-	name string
-	runs []*run
+	name  string
+	runs  []*run
+	usual *run // with a usual token; nil: one verifier has it
 }
 
 func keyOf(b *testing.B, alg string) crypto.PublicKey {
@@ -398,6 +435,15 @@ func sides(b *testing.B, alg string) (*token.Verifier, []*side) {
 	strange, err := stranger.PublicKeys(b.Context(), stranger.KeyID(alg), alg)
 	require.NoError(b, err)
 	two := verifier(b, only(strange[0], key), p)
+	// A usual token that the Cache does not know, for it has room for one.
+	caching, turn := muxOf(b, remembering(b, only(key), p, newCache(b, 1, 1<<20))), 0
+	usual := []string{issuer.Sign(alg, nil, []byte(benchmarkPayload)), issuer.Sign(alg, nil, []byte(strings.Replace(benchmarkPayload, "acme", "ecma", 1)))}
+	fresh := &run{do: func() {
+		turn++
+		if c, err := caching.Verify(b.Context(), usual[turn%2]); err != nil || c.Remembered() {
+			b.Error("remembered, or refused", err)
+		}
+	}}
 
 	known, nameless := hostiles(b, alg, header(alg)), hostiles(b, alg, `"alg":"`+alg+`","typ":"at+jwt"`)
 	runs := func(by verify, kinds map[string][]hostile) (list []*run) {
@@ -417,10 +463,11 @@ func sides(b *testing.B, alg string) (*token.Verifier, []*side) {
 		return list
 	}
 	return v, []*side{
-		{"verifier", runs(v.Verify, known)},
-		{"mux", runs(muxOf(b, v).Verify, known)},
-		{"mux-of-1000", runs(crowded(b, v).Verify, known)},
-		{"no-kid", runs(two.Verify, nameless)},
+		{"verifier", runs(v.Verify, known), nil},
+		{"mux", runs(muxOf(b, v).Verify, known), nil},
+		{"mux-with-cache", runs(caching.Verify, known), fresh},
+		{"mux-of-1000", runs(crowded(b, v).Verify, known), nil},
+		{"no-kid", runs(two.Verify, nameless), nil},
 	}
 }
 

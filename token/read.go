@@ -12,28 +12,28 @@ import (
 // maxNumericDate is the last second of the year 9999.
 const maxNumericDate = 253402300799
 
-// read takes from the payload's members what the claims getters return, but for the lists that readGrants takes. It judges form
-// only: a claim of the wrong JSON type refuses the token, whether or not the policy asks for it.
+// read takes from the payload's members what the claims getters return, but for what readRest takes. It judges form only: a claim of the wrong JSON type
+// refuses the token, whether or not the policy asks for it.
 func (p *policy) read(m *members, msg *jws.Message) (*Claims, error) {
 	c := &Claims{payload: msg.Payload()}
 	c.header, c.known = msg.SharedHeader()
 	r := reader{members: m}
-	_ = r.text(atIssuer) // of the right type
-	c.subject = r.text(atSubject)
-	c.id = r.text(atID)
+	r.areTexts(atIssuer, atSubject, atID, atClientID)
+	r.areTexts(p.clientAt...)
 	c.audiences = p.audiencesOf(&r)
 	c.expiry = r.moment(atExpiry)
 	c.notBefore = r.moment(atNotBefore)
 	c.issuedAt = r.moment(atIssuedAt)
-	_ = r.text(atClientID) // of the right type, even if the policy names the client by another claim
-	c.clientID = r.firstText(p.clientAt)
 	return c, r.verdict(p)
 }
 
-// readGrants is the rest of read. These lists can be long and decide nothing before the signature, so that a stranger's token
-// does not get them read.
-func (p *policy) readGrants(c *Claims, m *members) error {
+// readRest is the rest of read. These texts and lists can be long and decide nothing before the signature, so that a stranger's token does not get them
+// read.
+func (p *policy) readRest(c *Claims, m *members) error {
 	r := reader{members: m}
+	c.subject = r.text(atSubject)
+	c.id = r.text(atID)
+	c.clientID = r.firstText(p.clientAt)
 	c.scopes = p.granted(&r)
 	c.bound = r.bond()
 	return r.verdict(p)
@@ -70,6 +70,15 @@ func (r *reader) verdict(p *policy) error {
 		return refuse(ReasonMalformed, p.reads.names[r.first])
 	}
 	return nil
+}
+
+// areTexts demands that claims are strings, if they are there. They are known to be good JSON.
+func (r *reader) areTexts(places ...int) {
+	for _, at := range places {
+		if value := *r.members.at(at); value != "" && value[0] != '"' {
+			r.wrong(at)
+		}
+	}
 }
 
 // text reads a string; "" if missing.

@@ -164,7 +164,7 @@ func (v *Verifier) decide(ctx context.Context, msg *jws.Message, m *members, hav
 			return nil, nil, err
 		}
 	}
-	if err := v.policy.readGrants(c, m); err != nil {
+	if err := v.policy.readRest(c, m); err != nil {
 		return nil, nil, err
 	}
 	// From here on c is verified, although most of it may have been read before: the signature covers the token's own text, of which msg

@@ -92,6 +92,7 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 		r.pos = end
 		if into != nil {
 			into.WriteString(r.data[start:end])
+			r.unescape(into)
 		} else {
 			r.skipEscapes()
 		}
@@ -116,6 +117,25 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 			end = plain(r.data, start)
 		}
 	}
+}
+
+// unescape goes past short escapes that are good, and what stands for itself behind them, and writes what they say.
+func (r *reader) unescape(into *strings.Builder) {
+	data, pos := r.data, r.pos
+	for ; r.escapes > 0 && pos+1 < len(data) && data[pos] == '\\'; r.escapes-- {
+		char := short[data[pos+1]]
+		if char == 0 {
+			break
+		}
+		into.WriteByte(char)
+		pos += 2
+		if pos < len(data) && data[pos] != '\\' {
+			end := plain(data, pos)
+			into.WriteString(data[pos:end])
+			pos = end
+		}
+	}
+	r.pos = pos
 }
 
 // skipEscapes goes past escapes that are good, and what stands for itself behind them. Where it stops, escape says what is wrong, if anything is. Those

@@ -9,6 +9,8 @@ import (
 	"net/textproto"
 	"strings"
 	"sync"
+
+	"github.com/perimeter-go/perimeter/internal/cookies"
 )
 
 // A hasher finds the token of a request and hashes it under a key.
@@ -43,7 +45,7 @@ func newHasher(key []byte, headers, cookies []string) *hasher {
 	return h
 }
 
-// of returns the hash of the one token that r has, or "".
+// of returns the hash of the one token that r has, or "". Where there are too many cookies for a token to be looked for, none is there.
 func (h *hasher) of(r *http.Request) string {
 	token, n := fromAuthorization(r.Header["Authorization"])
 	for _, name := range h.headers {
@@ -52,7 +54,10 @@ func (h *hasher) of(r *http.Request) string {
 		}
 	}
 	for _, name := range h.cookies {
-		for value := range cookies(r.Header["Cookie"], name) {
+		if cookies.TooMany(r.Header["Cookie"]) {
+			break
+		}
+		for value := range cookiesOf(r.Header["Cookie"], name) {
 			token, n = value, n+1
 		}
 	}
@@ -86,8 +91,8 @@ func fromAuthorization(values []string) (token string, n int) {
 	return strings.Trim(rest, " "), 1
 }
 
-// cookies yields the values of a cookie, as the client has sent them.
-func cookies(lines []string, name string) func(yield func(string) bool) {
+// cookiesOf yields the values of a cookie, as the client has sent them.
+func cookiesOf(lines []string, name string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, line := range lines {
 			for pair := range strings.SplitSeq(line, ";") {

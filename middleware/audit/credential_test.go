@@ -43,6 +43,8 @@ func TestWhichTokenIsHashed(t *testing.T) {
 		{"a password beside a token", []string{"Authorization: Basic t", "X-Access-Token: t"}, hashOf("t")},
 		{"two headers", []string{"Authorization: Bearer t", "Authorization: Bearer t"}, ""},
 		{"two places", []string{"Authorization: Bearer t", "X-Access-Token: t"}, ""},
+		{"too many cookies", []string{"Cookie: session=t" + strings.Repeat(";a", 1000)}, ""},
+		{"a token beside too many cookies", []string{"Authorization: Bearer t", "Cookie: session=u" + strings.Repeat(";a", 1000)}, hashOf("t")},
 		{"two cookies", []string{"Cookie: session=t; session=u"}, ""},
 		{"what no verifier reads to its end", []string{"Authorization: Bearer " + long}, hashOf(long[:16<<10])},
 	} {

@@ -6,6 +6,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/perimeter-go/perimeter/internal/cookies"
 )
 
 // A credential stands for all that a request presents to prove who sends it: a hash under a secret of the process, from which
@@ -49,6 +51,12 @@ func (s *sources) credential(r *http.Request) credential {
 }
 
 func (s *sources) andCookies(c credential, lines []string) credential {
+	if cookies.TooMany(lines) { // none is looked for, but whoever has another one has other lines
+		for _, line := range lines {
+			c = s.and(c, part{place: inTooMany, hash: maphash.String(s.seed, line)})
+		}
+		return c
+	}
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
@@ -65,6 +73,7 @@ const (
 	inHeader = iota + 1
 	inCookie
 	inHandshake
+	inTooMany
 )
 
 // part is one of those that a credential is made of, in their order.

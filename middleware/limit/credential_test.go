@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,6 +34,11 @@ func TestWhatIsOneCredential(t *testing.T) {
 		{name: "one session, in two lines of cookies", a: from(alice, "Cookie: theme=dark", "Cookie: session=1"), b: from(alice, "Cookie: session=1"), same: true},
 		{name: "one certificate, whatever chain is sent with it", a: withCertificate(from(alice), "x"), b: withCertificate(from(bob), "x"), same: true},
 
+		{name: "one text of too many cookies", a: from(alice, "Cookie: session=1"+strings.Repeat(";a", 1000)), b: from(bob, "Cookie: session=1"+strings.Repeat(";a", 1000)), same: true},
+
+		{name: "two texts of too many cookies", a: from(alice, "Cookie: session=1"+strings.Repeat(";a", 1000)), b: from(alice, "Cookie: session=2"+strings.Repeat(";a", 1000))},
+		{name: "two lines of too many cookies", a: from(alice, "Cookie: a=1", "Cookie: session=1"+strings.Repeat(";a", 1000)), b: from(alice, "Cookie: session=1"+strings.Repeat(";a", 1000))},
+		{name: "too long cookies and none", a: from(alice, "Cookie: a="+strings.Repeat("x", 64<<10)), b: from(alice)},
 		{name: "two tokens", a: from(alice, token), b: from(alice, token+"b")},
 		{name: "two spellings of a token", a: from(alice, token), b: from(alice, "Authorization: bearer a")},
 		{name: "a token twice", a: from(alice, token), b: from(alice, token, token)},
