@@ -18,7 +18,8 @@ import (
 //
 // The Cache holds no token, only the SHA-256 of it under a secret of its own, and what was found. Of a token that has come once, that is the key by
 // which it was verified, which many have in common: when it comes again its signature need not be checked, and its claims are read once more. From
-// then on they are kept. So tokens that are sent once, however many, take no memory for what they say.
+// then on they are kept. So tokens that are sent once, however many, take no memory for what they say. One of 8 KiB and more is verified whole when it
+// comes again as well, so that what a stranger sends is not hashed for nothing.
 //
 // What is remembered stays until it expires, or until there is no room. Tokens that were used again make way for tokens that were seen
 // once only if there is nothing else: a tenth of the room is for tokens that are new.
@@ -28,6 +29,7 @@ import (
 type Cache struct {
 	keyer  *keyer
 	scopes *scopePool
+	long   *longTokens
 	shards []shard // a power of two of them
 }
 
@@ -61,7 +63,7 @@ func NewCache(maxEntries, maxBytes int) (*Cache, error) {
 	for n < maxShards && maxEntries/n >= 2*shardEntries && maxBytes/n >= 2*shardBytes {
 		n *= 2
 	}
-	c := &Cache{keyer: newKeyer(), scopes: &scopePool{seed: maphash.MakeSeed()}, shards: make([]shard, n)}
+	c := &Cache{keyer: newKeyer(), scopes: &scopePool{seed: maphash.MakeSeed()}, long: newLongTokens(maxEntries, maxBytes), shards: make([]shard, n)}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.bound(maxEntries/n, maxBytes/n)
@@ -76,6 +78,7 @@ func (c *Cache) Size() (entries, bytes int) {
 	if c == nil {
 		return 0, 0
 	}
+	bytes = c.long.bytes()
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()

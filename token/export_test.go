@@ -228,3 +228,9 @@ func Said(c *Claims) *Claims {
 	said.verifier, said.signer, said.known, said.recalled, said.window = nil, nil, false, false, window{}
 	return &said
 }
+
+// LongTags is for how many long tokens the Cache of v has tags.
+func LongTags(v *Verifier) int { return v.cache.long.size * len(longSet{}) }
+
+// MayKnow reports whether c looks for a token before it is verified.
+func (c *Cache) MayKnow(raw string) bool { return c.mayKnow(raw) }

@@ -66,6 +66,13 @@ func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, e
 		c, _, err := m.verify(ctx, raw, have, nil)
 		return c, err
 	}
+	if !m.cache.mayKnow(raw) {
+		c, by, err := m.verify(ctx, raw, have, nil)
+		if err == nil {
+			c = m.cache.meet(raw, c, by)
+		}
+		return c, err
+	}
 	k := m.cache.keyer.of(raw)
 	c, vouched, err := m.cache.recall(ctx, &k, m, have)
 	if c != nil || err != nil {

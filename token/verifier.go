@@ -110,6 +110,13 @@ func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Clai
 		c, _, err := v.verify(ctx, raw, have, nil)
 		return c, err
 	}
+	if !v.cache.mayKnow(raw) {
+		c, by, err := v.verify(ctx, raw, have, nil)
+		if err == nil {
+			c = v.cache.meet(raw, c, by)
+		}
+		return c, err
+	}
 	k := v.cache.keyer.of(raw)
 	c, vouched, err := v.cache.recall(ctx, &k, v, have)
 	if c != nil || err != nil {

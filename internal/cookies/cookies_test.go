@@ -1,0 +1,33 @@
+package cookies_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perimeter-go/perimeter/internal/cookies"
+)
+
+func TestTooMany(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		lines []string
+		want  bool
+	}{
+		{"none", nil, false},
+		{"one", []string{"a=b"}, false},
+		{"1,000", []string{"a=b" + strings.Repeat(";a", 999)}, false},
+		{"1,001", []string{"a=b" + strings.Repeat(";a", 1000)}, true},
+		{"1,001 that are empty", []string{strings.Repeat(";", 1000)}, true},
+		{"1,000 in two lines", []string{strings.Repeat("a;", 499) + "a", strings.Repeat("a;", 499) + "a"}, false},
+		{"1,001 in two lines", []string{strings.Repeat("a;", 499) + "a", strings.Repeat("a;", 500) + "a"}, true},
+		{"1,000 lines", slices.Repeat([]string{"a"}, 1000), false},
+		{"1,001 lines", slices.Repeat([]string{""}, 1001), true},
+		{"64 KiB", []string{strings.Repeat("a", 64<<10)}, false},
+		{"a byte more", []string{strings.Repeat("a", 64<<10), "a"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) { require.Equal(t, tc.want, cookies.TooMany(tc.lines)) })
+	}
+}
