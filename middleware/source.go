@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strings"
 
@@ -85,11 +84,9 @@ func FromCookie(name string) Source {
 			return "", fmt.Errorf("%w: too many cookies", ErrInvalidRequest)
 		}
 		var values []string
-		for _, line := range lines { // net/http would leave out a cookie whose value it dislikes, and so miss that there are two
-			for pair := range strings.SplitSeq(line, ";") {
-				if own, value, _ := strings.Cut(textproto.TrimString(pair), "="); textproto.TrimString(own) == name {
-					values = append(values, value)
-				}
+		for own, value := range cookies.All(lines) {
+			if own == name {
+				values = append(values, value)
 			}
 		}
 		return onlyToken(values)

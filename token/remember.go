@@ -261,8 +261,8 @@ func (o *voucher) says(v *Verifier, key crypto.PublicKey) bool {
 	return o != nil && o.verifier == v && isSameKey(o.signer.key, key)
 }
 
-// vouchers lets the tokens of a verifier that one key signed, under one kid and alg, share a voucher. Where more keys are in use at once than it has places, some tokens have a
-// voucher of their own, which counts.
+// vouchers lets the tokens of a verifier that one key signed, under one kid and alg, share a voucher. Where more are in use at once than it has places, some
+// tokens have a voucher of their own, which counts.
 type vouchers struct {
 	places [8]atomic.Pointer[shared]
 	mu     sync.Mutex // of who makes one

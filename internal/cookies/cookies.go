@@ -1,7 +1,12 @@
-// Package cookies bounds what is looked at of a request's cookies, before anything is known of their sender.
+// Package cookies reads a request's cookies as the client has sent them, and bounds what is looked at before anything is known of their sender. net/http leaves
+// out a cookie whose value it dislikes, and so misses that there are two of one name.
 package cookies
 
-import "strings"
+import (
+	"iter"
+	"net/textproto"
+	"strings"
+)
 
 const (
 	maxNumber = 1000
@@ -21,4 +26,18 @@ func TooMany(lines []string) bool {
 		number += strings.Count(line, ";")
 	}
 	return number > maxNumber
+}
+
+// All yields the cookies in the lines of a request's Cookie headers: the name, and the value with the blanks that it begins with.
+func All(lines []string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range lines {
+			for pair := range strings.SplitSeq(line, ";") {
+				name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
+				if !yield(textproto.TrimString(name), value) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -10,6 +10,19 @@ import (
 	"github.com/perimeter-go/perimeter/internal/cookies"
 )
 
+// A cookie is as the client has sent it, and there may be two of one name.
+func TestAll(t *testing.T) {
+	var got []string
+	for name, value := range cookies.All([]string{"a=1; b = 2 ;c", `d="x,y"; a=3=4;`}) {
+		got = append(got, name+":"+value)
+	}
+	require.Equal(t, []string{"a:1", "b: 2", "c:", `d:"x,y"`, "a:3=4", ":"}, got)
+	for name := range cookies.All([]string{"a;b", "c"}) {
+		require.Equal(t, "a", name)
+		break
+	}
+}
+
 func TestTooMany(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

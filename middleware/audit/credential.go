@@ -7,6 +7,7 @@ import (
 	"hash"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"sync"
 
@@ -53,12 +54,11 @@ func (h *hasher) of(r *http.Request) string {
 			token, n = values[0], n+len(values)
 		}
 	}
-	for _, name := range h.cookies {
-		if cookies.TooMany(r.Header["Cookie"]) {
-			break
-		}
-		for value := range cookiesOf(r.Header["Cookie"], name) {
-			token, n = value, n+1
+	if lines := r.Header["Cookie"]; len(h.cookies) > 0 && !cookies.TooMany(lines) {
+		for name, value := range cookies.All(lines) {
+			if slices.Contains(h.cookies, name) {
+				token, n = textproto.TrimString(value), n+1
+			}
 		}
 	}
 	if n != 1 || token == "" {
@@ -89,18 +89,4 @@ func fromAuthorization(values []string) (token string, n int) {
 		return "", 0
 	}
 	return strings.Trim(rest, " "), 1
-}
-
-// cookiesOf yields the values of a cookie, as the client has sent them.
-func cookiesOf(lines []string, name string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, line := range lines {
-			for pair := range strings.SplitSeq(line, ";") {
-				own, value, _ := strings.Cut(textproto.TrimString(pair), "=")
-				if textproto.TrimString(own) == name && !yield(textproto.TrimString(value)) {
-					return
-				}
-			}
-		}
-	}
 }

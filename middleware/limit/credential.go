@@ -3,9 +3,7 @@ package limit
 import (
 	"hash/maphash"
 	"net/http"
-	"net/textproto"
 	"slices"
-	"strings"
 
 	"github.com/perimeter-go/perimeter/internal/cookies"
 )
@@ -57,12 +55,9 @@ func (s *sources) andCookies(c credential, lines []string) credential {
 		}
 		return c
 	}
-	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
-			if i := slices.Index(s.cookies, textproto.TrimString(name)); i >= 0 {
-				c = s.and(c, part{place: inCookie, index: i, hash: maphash.String(s.seed, value)})
-			}
+	for name, value := range cookies.All(lines) {
+		if i := slices.Index(s.cookies, name); i >= 0 {
+			c = s.and(c, part{place: inCookie, index: i, hash: maphash.String(s.seed, value)})
 		}
 	}
 	return c
