@@ -47,9 +47,9 @@ func (r *Result) size() int {
 	if r == nil {
 		return 0
 	}
-	const text, proof = 16, 32 // what a string and a Proof take, beside their bytes
+	const text, asked = 16, 32 // what a string and a confirmation take, beside their bytes
 	n := len(r.payload) + r.shared + len(r.stated) + len(r.subject) + len(r.clientID)
-	n += text*cap(r.audiences) + text*r.scopes.Len() + proof*cap(r.confirmations)
+	n += text*cap(r.audiences) + text*r.scopes.Len() + asked*cap(r.confirmations)
 	for _, a := range r.audiences {
 		n += len(a)
 	}
@@ -57,7 +57,7 @@ func (r *Result) size() int {
 		n += len(s)
 	}
 	for _, c := range r.confirmations {
-		n += len(c.Method) + len(c.Thumbprint)
+		n += len(c.method) + len(c.thumbprint)
 	}
 	return n
 }
@@ -145,11 +145,11 @@ func (r *reader) moment(value []byte) time.Time {
 // confirm reads cnf. A member that this package does not know is kept without a value, so that no proof can equal it.
 func (r *reader) confirm(value []byte) {
 	err := strictjson.Object(value, func(method string, value []byte) error {
-		p := Proof{Method: method}
+		asked := confirmation{method: method}
 		if knownMethod(method) {
-			p.Thumbprint = r.text(value)
+			asked.thumbprint = r.text(value)
 		}
-		r.result.confirmations = append(r.result.confirmations, p)
+		r.result.confirmations = append(r.result.confirmations, asked)
 		return nil
 	})
 	r.result.shared += len(value)

@@ -26,7 +26,7 @@ type Result struct {
 	expiry, notBefore time.Time
 
 	bound         bool
-	confirmations []Proof
+	confirmations []confirmation
 	payload       []byte
 	shared        int // bytes of the texts that elements of lists are parts of
 }
@@ -59,9 +59,9 @@ func (r *Result) Expiry() time.Time { return r.get().expiry }
 // Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "". A token with a cnf was accepted
 // with a proof of everything in it.
 func (r *Result) Confirmation(method string) string {
-	for _, p := range r.get().confirmations {
-		if p.Method == method {
-			return p.Thumbprint
+	for _, asked := range r.get().confirmations {
+		if asked.method == method {
+			return asked.thumbprint
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package introspect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -177,7 +178,20 @@ func TestBoundTokensNeedEveryProof(t *testing.T) {
 			c := serving(body).client(t)
 			require.Equal(t, row.want, ask(t.Context(), c, tokenA, row.have...).word)
 			require.Equal(t, row.want, ask(t.Context(), c, tokenA, row.have...).word, "remembered")
+			var later []introspect.Proof // what stands in Thumbprint is then not looked at
+			for _, p := range row.have {
+				later = append(later, introspect.Proof{Method: p.Method, Thumbprint: jkt, Find: func() (string, error) { return p.Thumbprint, nil }})
+			}
+			require.Equal(t, row.want, ask(t.Context(), c, tokenA, later...).word, "found later")
 		})
+	}
+	errFind := errors.New("cannot be found")
+	broken := introspect.Proof{Method: "jkt", Thumbprint: jkt, Find: func() (string, error) { return jkt, errFind }}
+	_, err := serving(active(`"cnf":{"jkt":"`+jkt+`"}`)).client(t).Introspect(t.Context(), tokenA, broken)
+	require.ErrorIs(t, err, errFind)
+	for _, body := range []string{active(), inactive, active(`"cnf":{"x5t#S256":"` + x5t + `"}`)} {
+		_, err := serving(body).client(t).Introspect(t.Context(), tokenA, broken)
+		require.NotErrorIs(t, err, errFind)
 	}
 	r := result(t, active(`"cnf":{"jkt":"`+jkt+`"}`), key)
 	require.Equal(t, jkt, r.Confirmation("jkt"))

@@ -219,10 +219,10 @@ func clientCertHeader(c *tls.Certificate) string {
 }
 
 // forwardedFrom trusts one address, and forwards in the form of RFC 9440.
-func forwardedFrom(t *testing.T, v *mtls.Verifier, proxy string) *mtls.Forwarded {
-	t.Helper()
+func forwardedFrom(tb testing.TB, v *mtls.Verifier, proxy string) *mtls.Forwarded {
+	tb.Helper()
 	f, err := mtls.NewForwarded(v, mtls.ForwardedConfig{Format: mtls.FormatClientCert, TrustedProxies: []netip.Prefix{netip.MustParsePrefix(proxy)}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return f
 }
 

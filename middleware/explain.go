@@ -11,7 +11,7 @@ import (
 type Explanation struct {
 	// Pattern is that of the rule; empty: no rule, the request is answered with Status.
 	Pattern string
-	// Status is 0 where the rule decides, 400 for an ambiguous request target, and 403 where there is no rule.
+	// Status is 0 where the rule decides, 414 for a path of more than 8 KiB, 400 for an ambiguous request target, and 403 where there is no rule.
 	Status int
 	// Why is a sentence for people. Its wording is no promise.
 	Why string
@@ -28,8 +28,11 @@ func (e Explanation) String() string {
 // Explain says which rule a request comes under, and what the rule asks for. It looks at no credentials.
 func (t *Routes) Explain(r *http.Request) Explanation {
 	e, o := t.find(r)
-	if o == ambiguousTarget {
-		return Explanation{Status: http.StatusBadRequest, Why: fmt.Sprintf("the request target of %q is ambiguous", r.Method)}
+	switch o {
+	case targetTooLong:
+		return Explanation{Status: o.status(), Why: fmt.Sprintf("the path of %q is longer than %d bytes", r.Method, maxPath)}
+	case ambiguousTarget:
+		return Explanation{Status: o.status(), Why: fmt.Sprintf("the request target of %q is ambiguous", r.Method)}
 	}
 	request := fmt.Sprintf("%q %q", r.Method, r.URL.Path)
 	if e == nil {

@@ -1,6 +1,9 @@
 package middleware
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // The kinds of credentials that this package examines.
 const (
@@ -20,6 +23,14 @@ type finding struct {
 
 func (e *finding) Is(target error) bool { return e.refused && target == ErrRefused }
 func (e *finding) Unwrap() error        { return e.error }
+
+// foundBy reads the error of who was asked about a token: its own, with its reason and its mark of refusal, or, handed through it, ours about a certificate.
+func foundBy(err error, credential, reason string, refusal error) error {
+	if own := new(finding); errors.As(err, &own) {
+		return err
+	}
+	return &finding{err, credential, reason, errors.Is(err, refusal)}
+}
 
 // refused makes a finding of our own.
 func refused(credential, reason, text string) error {

@@ -129,7 +129,7 @@ func seconds(d time.Duration) string {
 
 // Handler asks for an identity, whoever it is.
 //
-// Like Scope and Require it also refuses an ambiguous request target, since what is behind may route by it. Unlike
+// Like Scope and Require it also refuses a path that is too long and an ambiguous request target, since what is behind may route by it. Unlike
 // [Guard.Routes] it takes a path without a leading slash, such as [http.StripPrefix] leaves.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	return g.demanding(&demand{}, next)
@@ -154,6 +154,8 @@ func (g *Guard) demanding(d *demand, next http.Handler) http.Handler {
 		switch {
 		case !g.made():
 			g.answer(w, &ruling{})
+		case isTooLong(r.URL):
+			g.refuse(w, r, &ruling{outcome: targetTooLong, begun: begun})
 		case !hasOneReading(r, false):
 			g.refuse(w, r, &ruling{outcome: ambiguousTarget, begun: begun})
 		default:

@@ -2,7 +2,11 @@ package middleware_test
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
+	"fmt"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,8 +31,9 @@ func repeated(size int, open, part, end string) string {
 	return open + strings.Repeat(part, max(0, size-len(open)-len(end))/len(part)) + end
 }
 
-// hostiles are costly requests: a header that is no token, tokens that no verifier accepts, and many cookies.
-func hostiles(i *localissuer.Issuer, alg string) (list []hostile) {
+// hostiles are costly requests: a header that is no token, tokens that no verifier accepts, long paths, large certificates, and many cookies.
+func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile) {
+	tb.Helper()
 	b64 := base64.RawURLEncoding.EncodeToString
 	claims := []byte(`{"iss":"` + i.URL() + `","sub":"alice","aud":"` + audience + `","exp":9999999999,"iat":1700000000}`)
 	usual := i.Sign(alg, nil, claims)
@@ -77,6 +82,22 @@ func hostiles(i *localissuer.Issuer, alg string) (list []hostile) {
 			list = append(list, hostile{name, get("/", "Cookie: "+strings.Repeat(part, size/len(part)))})
 		}
 	}
+	for name, part := range map[string]string{"one segment": "x", "segments": "x/", "other letters": "é", "letters after control characters": "\u00a0", "escapes": "%41", "escaped blanks": "%20"} {
+		for _, size := range []int{4 << 10, 8 << 10, 1 << 20} {
+			list = append(list, hostile{"a path of " + name, get("/"+strings.Repeat(part, (size-1)/len(part)), "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")})
+		}
+	}
+	for name, names := range map[string]int{"a certificate": 1, "a certificate of many names": 1000, "a certificate of as many names as fit": 3400} {
+		wrong := "Authorization: Bearer " + usual[:len(usual)-8] + "AAAAAAAA"
+		direct := from(manyNames(tb, names), wrong)
+		direct.RemoteAddr = "198.51.100.7:4711"
+		list = append(list, hostile{name, get("/", wrong, clientCertHeader(manyNames(tb, names)))}, hostile{name + ", in the handshake", direct})
+	}
+	headers := get("/", "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")
+	for n := range 40000 {
+		headers.Header[fmt.Sprintf("Client-%05d", n)[:11]] = []string{"x"}
+	}
+	list = append(list, hostile{"many headers named nearly like that of a certificate", headers})
 	cookies := get("/")
 	for range 10000 {
 		cookies.Header.Add("Cookie", "a=b")
@@ -84,12 +105,24 @@ func hostiles(i *localissuer.Issuer, alg string) (list []hostile) {
 	return append(list, hostile{"many Cookie headers", cookies})
 }
 
-// hostileGuard reads tokens of an issuer, and of another, from the Authorization header and a cookie.
+// manyNames is a certificate of its own, of so many names.
+func manyNames(tb testing.TB, names int) *tls.Certificate {
+	tb.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	for n := range names {
+		template.DNSNames = append(template.DNSNames, fmt.Sprintf("a%d.example", n))
+	}
+	return sign(tb, template, nil)
+}
+
+// hostileGuard reads tokens of an issuer, and of another, from the Authorization header and a cookie, and certificates that anybody forwards.
 func hostileGuard(tb testing.TB, i *localissuer.Issuer) http.Handler {
 	tb.Helper()
 	mux, err := token.NewMux(newVerifier(tb, i), newVerifier(tb, localissuer.New("https://other.example")))
 	require.NoError(tb, err)
-	g := newGuard(tb, middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session")))
+	g, err := middleware.New(middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session")),
+		&middleware.Options{Forwarded: forwardedFrom(tb, nil, "192.0.2.1/32")})
+	require.NoError(tb, err)
 	return g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 }
 
@@ -97,8 +130,12 @@ func TestCostlyRequestsAreRefused(t *testing.T) {
 	i := localissuer.New("https://id.example")
 	h := hostileGuard(t, i)
 	require.Equal(t, http.StatusOK, serve(h, get("/", "Authorization: Bearer "+i.AccessToken(audience))).Code)
-	for _, c := range hostiles(i, "ES256") {
-		require.Contains(t, []int{http.StatusBadRequest, http.StatusUnauthorized}, serve(h, c.r).Code, c.name)
+	for _, c := range hostiles(t, i, "ES256") {
+		want := []int{http.StatusBadRequest, http.StatusUnauthorized}
+		if len(c.r.URL.EscapedPath()) > 8<<10 {
+			want = []int{http.StatusRequestURITooLong}
+		}
+		require.Contains(t, want, serve(h, c.r).Code, c.name)
 	}
 }
 
@@ -111,7 +148,7 @@ func BenchmarkHostile(b *testing.B) {
 		b.Run(alg, func(b *testing.B) {
 			usual := hostile{"", get("/", "Authorization: Bearer "+i.Sign(alg, nil, []byte(`{"iss":"`+i.URL()+`","sub":"alice","aud":"`+audience+`","exp":9999999999}`)))}
 			require.Equal(b, http.StatusOK, serve(h, usual.r).Code)
-			all := append([]hostile{usual}, hostiles(i, alg)...)
+			all := append([]hostile{usual}, hostiles(b, i, alg)...)
 			took := make([]time.Duration, len(all))
 			for range 100 * b.N {
 				for n, c := range all {

@@ -43,9 +43,7 @@ func (a *introspection) Authenticate(r *http.Request) (Identity, error) {
 	if p.raw, err = onlyOne(r, a.sources); err != nil {
 		return Identity{}, err
 	}
-	if p.thumbprint, err = possessed(r); err != nil {
-		return Identity{}, err
-	}
+	p.by = possessionOf(r)
 	result, err := ask(r.Context(), a.introspector, r, p, credentialOpaque)
 	if err != nil {
 		return Identity{}, err
@@ -119,7 +117,10 @@ func ask(ctx context.Context, c Introspector, r *http.Request, p presented, kind
 	}
 	result, err := c.Introspect(ctx, p.raw, p.forIntrospection()...)
 	if err != nil {
-		return nil, &finding{err, kind, string(introspect.ReasonOf(err)), errors.Is(err, introspect.ErrRefused)}
+		return nil, foundBy(err, kind, string(introspect.ReasonOf(err)), introspect.ErrRefused)
+	}
+	if err := p.by.mistake(); err != nil {
+		return nil, err
 	}
 	if result == nil {
 		return nil, fmt.Errorf("%w: the introspector returned neither a result nor an error", ErrUndecided)

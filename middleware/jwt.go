@@ -25,8 +25,11 @@ type TokenVerifier interface {
 //
 // A token that is bound to a client certificate (RFC 8705) is good only from who has that certificate: v is handed the thumbprint of
 // the one that the client has presented in the handshake, whoever vouches for it, or that a trusted proxy forwards, by
-// [Options].Forwarded. Where that is malformed, or forwarded twice, the token is refused, bound or not. Without
-// a certificate nothing is handed on and nothing is computed; with one it costs a hash of it, and where it is forwarded to read it too. A token that is bound to a key in another way is refused.
+// [Options].Forwarded. Where that is malformed, or forwarded twice, the token is refused, bound or not. A token that is bound to a key in
+// another way is refused.
+//
+// The certificate is looked at last, when v asks for it by [token.Proof].Find: a token that is no good causes none to be read or hashed. Without
+// a certificate nothing is handed on; with one a bound token costs a hash of it, and where it is forwarded each good token the reading of it too.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
 	return newJWT(v, from)
 }
@@ -56,13 +59,13 @@ func (a *jwt) verify(r *http.Request) (id Identity, p presented, err error) {
 	if !known && !isJWS(p.raw) {
 		return Identity{}, p, ErrNoCredentials
 	}
-	p.thumbprint, err = possessed(r)
-	if err != nil {
-		return Identity{}, p, err
-	}
+	p.by = possessionOf(r)
 	claims, err := a.verifier.Verify(r.Context(), p.raw, p.forToken()...)
 	if err != nil {
-		return Identity{}, p, &finding{err, credentialJWT, string(token.ReasonOf(err)), errors.Is(err, token.ErrRefused)}
+		return Identity{}, p, foundBy(err, credentialJWT, string(token.ReasonOf(err)), token.ErrRefused)
+	}
+	if err := p.by.mistake(); err != nil {
+		return Identity{}, p, err
 	}
 	if claims == nil {
 		return Identity{}, p, fmt.Errorf("%w: the verifier returned neither claims nor an error", ErrUndecided)

@@ -43,8 +43,8 @@ type Decision struct {
 	Rule string
 
 	// Outcome is what was decided: "allowed" or "public", where the request passes, and else, in the order of the table in the
-	// package's comment, "ambiguous_target", "no_credentials", "refused", "invalid_request", "insufficient_scope", "forbidden" (by Peers or
-	// Check), "no_rule", "limited", "undecided".
+	// package's comment, "target_too_long", "ambiguous_target", "no_credentials", "refused", "invalid_request", "insufficient_scope",
+	// "forbidden" (by Peers or Check), "no_rule", "limited", "undecided".
 	Outcome string
 	// Reason says why in a word: where a credential was refused or undecided, that of [token.ReasonOf], [introspect.ReasonOf] or
 	// [mtls.ReasonOf], or one of this package: "revoked", "revocations" (these could not tell), "issuer", "peer" and "check" (fields of the

@@ -10,6 +10,7 @@ type outcome int
 
 const (
 	undecided outcome = iota // the zero outcome refuses without blaming anyone
+	targetTooLong
 	ambiguousTarget
 	nothingPresented
 	presentedAndRefused
@@ -40,6 +41,8 @@ func outcomeOf(err error) outcome {
 
 func (o outcome) status() int {
 	switch o {
+	case targetTooLong:
+		return http.StatusRequestURITooLong
 	case ambiguousTarget, malformedCredentials:
 		return http.StatusBadRequest
 	case nothingPresented, presentedAndRefused:
@@ -58,7 +61,7 @@ func (o outcome) status() int {
 // word is what an Observer is told.
 func (o outcome) word() string {
 	return [...]string{
-		undecided: "undecided", ambiguousTarget: "ambiguous_target", nothingPresented: "no_credentials", presentedAndRefused: "refused",
+		undecided: "undecided", targetTooLong: "target_too_long", ambiguousTarget: "ambiguous_target", nothingPresented: "no_credentials", presentedAndRefused: "refused",
 		malformedCredentials: "invalid_request", scopesDoNotCover: "insufficient_scope", forbidden: "forbidden", noRule: "no_rule",
 		limited: "limited", allowed: "allowed", public: "public",
 	}[o]

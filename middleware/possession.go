@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/mtls"
@@ -32,36 +33,59 @@ func forwardedBy(f ForwardedVerifier) witness {
 	return func(r *http.Request) (string, error) { return f.Thumbprint(senderOf(r), r.TLS, r.Header) }
 }
 
-// possessed returns the thumbprint of the certificate whose key the client has proved to have, "" if there is none.
-func possessed(r *http.Request) (string, error) {
+// A possession is the certificate whose key the client of a request has proved to have. It is found out when somebody first asks, which is after
+// everything else about a token, so that who has none that is good has nothing read or hashed for them. A nil one is that of nobody.
+type possession struct {
+	find func() (thumbprint string, err error)
+}
+
+// possessionOf returns nil where there is certainly no certificate.
+func possessionOf(r *http.Request) *possession {
 	seen, _ := r.Context().Value(witnessKey{}).(witness)
 	if seen == nil {
+		if r.TLS == nil || !r.TLS.HandshakeComplete || len(r.TLS.PeerCertificates) == 0 {
+			return nil
+		}
 		seen = handshake
 	}
-	thumbprint, err := seen(r)
-	switch {
-	case err == nil:
-		return thumbprint, nil
-	case errors.Is(err, mtls.ErrNoCertificate):
-		return "", nil
-	default:
-		return "", aboutCert(err)
+	return &possession{sync.OnceValues(func() (string, error) {
+		thumbprint, err := seen(r)
+		switch {
+		case err == nil:
+			return thumbprint, nil
+		case errors.Is(err, mtls.ErrNoCertificate):
+			return "", nil
+		default:
+			return "", aboutCert(err)
+		}
+	})}
+}
+
+// mistake is what is wrong with the certificate of a token that is good otherwise, bound or not.
+func (p *possession) mistake() error {
+	if p == nil {
+		return nil
 	}
+	_, err := p.find()
+	return err
 }
 
 // A presented token is what a request came with: the token, and the certificate of who sent it.
-type presented struct{ raw, thumbprint string }
+type presented struct {
+	raw string
+	by  *possession
+}
 
 func (p presented) forToken() []token.Proof {
-	if p.thumbprint == "" {
+	if p.by == nil {
 		return nil
 	}
-	return []token.Proof{{Method: methodCert, Thumbprint: p.thumbprint}}
+	return []token.Proof{{Method: methodCert, Find: p.by.find}}
 }
 
 func (p presented) forIntrospection() []introspect.Proof {
-	if p.thumbprint == "" {
+	if p.by == nil {
 		return nil
 	}
-	return []introspect.Proof{{Method: methodCert, Thumbprint: p.thumbprint}}
+	return []introspect.Proof{{Method: methodCert, Find: p.by.find}}
 }

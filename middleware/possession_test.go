@@ -99,8 +99,17 @@ func TestProofsAreHandedOnOnlyWhereThereAreAny(t *testing.T) {
 		_, err := a.Authenticate(from(cert, "Authorization: Bearer "+jws))
 		require.Error(t, err)
 	}
-	require.Equal(t, []token.Proof{{Method: "x5t#S256", Thumbprint: thumbprintOf(t, cert)}}, tokens)
-	require.Equal(t, []introspect.Proof{{Method: "x5t#S256", Thumbprint: thumbprintOf(t, cert)}}, answers)
+	require.Len(t, tokens, 1)
+	require.Len(t, answers, 1)
+	require.Equal(t, "x5t#S256", tokens[0].Method)
+	require.Equal(t, "x5t#S256", answers[0].Method)
+	for _, find := range []func() (string, error){tokens[0].Find, answers[0].Find} {
+		for range 2 {
+			found, err := find()
+			require.NoError(t, err)
+			require.Equal(t, thumbprintOf(t, cert), found)
+		}
+	}
 	unfinished := from(cert, "Authorization: Bearer "+jws)
 	unfinished.TLS.HandshakeComplete = false // early data: the client has proved nothing yet
 	for name, r := range map[string]*http.Request{
@@ -171,12 +180,55 @@ func TestABoundTokenBehindAProxy(t *testing.T) {
 }
 
 func TestWhatIsForwardedCannotBeDecided(t *testing.T) {
-	v := &verifying{err: token.ErrRefused}
-	g, err := middleware.New(middleware.JWT(v), &middleware.Options{Forwarded: forwarding{err: errBroken}})
-	require.NoError(t, err)
-	requireAnswer(t, want{status: 503, retryAfter: "5"}, g.Handler(reached), bearer(jws))
-	require.Empty(t, v.asked)
-	requireAnswer(t, want{status: 401, challenge: "Bearer"}, g.Handler(reached), get("/"))
+	i := localissuer.New("https://id.example")
+	for name, kind := range tokenKinds(t, i) {
+		g, err := middleware.New(kind.a, &middleware.Options{Forwarded: forwarding{err: errBroken}})
+		require.NoError(t, err)
+		for _, claims := range []map[string]any{nil, boundTo(t, selfSigned(t))} {
+			for range 2 { // the second remembered
+				requireAnswer(t, want{status: 503, retryAfter: "5"}, g.Handler(reached), get("/", "Authorization: Bearer "+kind.issue(audience, claims)))
+			}
+		}
+		requireAnswer(t, want{status: 401, challenge: "Bearer"}, g.Handler(reached), get("/"))
+		require.Equal(t, 401, serve(g.Handler(reached), bearer(jws+"x")).Code, name)
+	}
+}
+
+func TestNoCertificateIsReadForATokenThatIsNoGood(t *testing.T) {
+	i := localissuer.New("https://id.example")
+	owner := selfSigned(t)
+	for name, kind := range tokenKinds(t, i) {
+		asked := 0
+		g, err := middleware.New(kind.a, &middleware.Options{Forwarded: tallying{forwarding{thumbprint: thumbprintOf(t, owner)}, &asked}})
+		require.NoError(t, err)
+		for _, row := range []struct {
+			name, token   string
+			status, asked int
+		}{
+			{"bound", kind.issue(audience, boundTo(t, owner)), 200, 1},
+			{"bound to nothing", kind.issue(audience), 200, 1},
+			{"of another audience", kind.issue("https://other.example", boundTo(t, owner)), 401, 0},
+			{"nobody's", jws + "x", 401, 0},
+		} {
+			for range 2 {
+				asked = 0
+				require.Equal(t, row.status, serve(g.Handler(reached), get("/", "Authorization: Bearer "+row.token)).Code, "%s: %s", name, row.name)
+				require.Equal(t, row.asked, asked, "%s: %s", name, row.name)
+			}
+		}
+	}
+}
+
+// tallying counts how often it is asked.
+type tallying struct {
+	forwarding
+
+	asked *int
+}
+
+func (c tallying) Thumbprint(netip.Addr, *tls.ConnectionState, map[string][]string) (string, error) {
+	*c.asked++
+	return c.thumbprint, nil
 }
 
 func TestTheProofOfOneGuardIsNotAnothers(t *testing.T) {

@@ -223,6 +223,9 @@ func (g *Guard) Routes(t *Routes) func(http.Handler) http.Handler {
 
 // find returns the rule of a request; without one it says what to answer.
 func (t *Routes) find(r *http.Request) (*entry, outcome) {
+	if isTooLong(r.URL) {
+		return nil, targetTooLong
+	}
 	if !hasOneReading(r, true) {
 		return nil, ambiguousTarget
 	}
@@ -236,7 +239,7 @@ func (t *Routes) find(r *http.Request) (*entry, outcome) {
 	return e, noRule
 }
 
-// Match returns the pattern of the rule that a request comes under, or "" where [Guard.Routes] answers it with 400 or 403. It
+// Match returns the pattern of the rule that a request comes under, or "" where [Guard.Routes] answers it with 414, 400 or 403. It
 // looks at no credentials.
 func (t *Routes) Match(r *http.Request) string {
 	e, _ := t.find(r)

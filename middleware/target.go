@@ -7,6 +7,28 @@ import (
 	"unicode/utf8"
 )
 
+// maxPath is the length of the longest path that is looked at, in bytes as it was sent. RFC 9110 section 4.1 asks servers to take 8,000, and
+// few take more by default.
+const maxPath = 8 << 10
+
+// isTooLong reports whether the path is longer than is worth reading before it is known who asks. Of letters beyond ASCII the usual escapes are
+// counted, however they were sent.
+func isTooLong(u *url.URL) bool {
+	if u == nil || 3*len(u.Path) <= maxPath && len(u.RawPath) <= maxPath {
+		return false
+	}
+	sent := len(u.Path)
+	if max(sent, len(u.RawPath)) > maxPath {
+		return true
+	}
+	for i := range len(u.Path) {
+		if u.Path[i] >= utf8.RuneSelf {
+			sent += len("%xx") - 1
+		}
+	}
+	return sent > maxPath
+}
+
 // hasOneReading reports whether every sane reader of the request target sees the same path. Nothing is repaired: what a
 // backend might read otherwise is refused before any rule is looked at.
 //
@@ -35,22 +57,27 @@ func cameOverConnection(r *http.Request) bool {
 // isCanonicalPath checks a decoded path that begins with a slash: no empty, "." or ".." segment, valid UTF-8, no control
 // character, and none of the bytes that some reader takes for a separator, an escape or an end.
 func isCanonicalPath(path string) bool {
-	for i := range len(path) {
-		if misread[path[i]] {
+	segment, all := 1, byte(0) // where the segment begins, and the bits of all bytes
+	for i := 1; i < len(path); i++ {
+		c := path[i]
+		if misread[c] {
 			return false
 		}
-	}
-	for rest := path; rest != "/"; {
-		var segment string
-		if segment, rest = firstSegment(rest); !isCanonicalSegment(segment) {
-			return false
+		if c == '/' {
+			if !isCanonicalSegment(path[segment:i]) {
+				return false
+			}
+			segment = i + 1
 		}
-		if rest == "" {
-			break
-		}
+		all |= c
 	}
-	return utf8.ValidString(path) && !hasC1Control(path)
+	if last := path[segment:]; last != "" && !isCanonicalSegment(last) {
+		return false
+	}
+	return all < utf8.RuneSelf || utf8.ValidString(path) && !hasC1Control(path)
 }
+
+func isCanonicalSegment(s string) bool { return s != "" && s != "." && s != ".." }
 
 // misread are the bytes that no path may hold: ASCII's control characters, and what means more than itself to somebody.
 var misread = func() (set [256]bool) {
@@ -65,20 +92,13 @@ var misread = func() (set [256]bool) {
 
 // hasC1Control finds U+0080 to U+009F, control characters above ASCII, in valid UTF-8.
 func hasC1Control(path string) bool {
-	for i := strings.IndexByte(path, 0xc2); i >= 0; {
-		if path[i+1] < 0xa0 {
+	for i := 1; i < len(path); i++ {
+		if path[i] < 0xa0 && path[i-1] == 0xc2 {
 			return true
 		}
-		next := strings.IndexByte(path[i+1:], 0xc2)
-		if next < 0 {
-			return false
-		}
-		i += 1 + next
 	}
 	return false
 }
-
-func isCanonicalSegment(s string) bool { return s != "" && s != "." && s != ".." }
 
 // encodesPlainly checks the path as it was sent. It must decode to the path that is judged, and must not hide a slash or a
 // dot; the other bytes that may not hide are refused in their decoded form already. Without a RawPath, what is sent on is the

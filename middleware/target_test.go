@@ -100,6 +100,32 @@ func TestRequestTargetsOverTheWire(t *testing.T) {
 	}
 }
 
+func TestLongPaths(t *testing.T) {
+	long := func(before, part string, size int) string {
+		return before + strings.Repeat(part, (size-len(before))/len(part))
+	}
+	for name, h := range map[string]http.Handler{"Routes": everything(t), "Handler": newGuard(t, as("alice", "")).Handler(reached)} {
+		for _, row := range []struct {
+			name, target string
+			want         int
+		}{
+			{"8 KiB", long("/", "x", 8<<10), 200},
+			{"a byte more", long("/", "x", 8<<10+1), 414},
+			{"1 MiB", long("/", "x/", 1<<20), 414},
+			{"8 KiB with escapes", long("/xx", "%41", 8<<10-2), 200},
+			{"an escape more", long("/xx", "%41", 8<<10+3), 414},
+			{"8 KiB of letters that must be encoded", long("/x", "%C3%A9", 8<<10), 200},
+			{"a letter more", long("/xxx", "%C3%A9", 8<<10+2), 414},
+			{"8 KiB of such letters, not encoded", long("/x", "\u00e9", 8<<10/3), 200},
+			{"a letter more, not encoded", long("/xxx", "\u00e9", 8<<10/3+4), 414},
+			{"too long, and ambiguous too", long("/", "/", 8<<10+1), 414},
+			{"a long query", long("/x?", "x", 1<<20), 200},
+		} {
+			require.Equal(t, row.want, serve(h, get(row.target)).Code, "%s: %s", name, row.name)
+		}
+	}
+}
+
 // A router may match the path as it was spelled, or decoded. The rule must be the same either way.
 func TestNeedlessEncodingDoesNotChangeTheRule(t *testing.T) {
 	routes := newRoutes(t,

@@ -109,8 +109,8 @@ func testJudgedAgain(t *testing.T, times int) {
 		{name: "it is too old", policy: func(p *token.Policy) { p.MaxAge = 20 * time.Second }, wait: 51 * time.Second, want: token.ReasonLifetime},
 		{name: "it is bound, and its owner comes again", edits: []claim{bound}, first: proofs{jkt}, then: proofs{jkt}, stays: true},
 		{name: "it is bound, and was stolen", edits: []claim{bound}, first: proofs{jkt}, want: token.ReasonProof, stays: true},
-		{name: "it is bound, and the thief has a key too", edits: []claim{bound}, first: proofs{jkt}, then: proofs{{"jkt", certificate}}, want: token.ReasonProof, stays: true},
-		{name: "it is bound, and the thief has a certificate", edits: []claim{bound}, first: proofs{jkt}, then: proofs{{"x5t#S256", proofKey}}, want: token.ReasonProof, stays: true},
+		{name: "it is bound, and the thief has a key too", edits: []claim{bound}, first: proofs{jkt}, then: proofs{{Method: "jkt", Thumbprint: certificate}}, want: token.ReasonProof, stays: true},
+		{name: "it is bound, and the thief has a certificate", edits: []claim{bound}, first: proofs{jkt}, then: proofs{{Method: "x5t#S256", Thumbprint: proofKey}}, want: token.ReasonProof, stays: true},
 		{name: "it is stolen and expired", edits: []claim{bound}, first: proofs{jkt}, wait: time.Hour, want: token.ReasonExpired},
 		{name: "it is bound to nothing, and a proof is no harm", then: proofs{jkt}, stays: true},
 	} {

@@ -36,7 +36,7 @@ type Claims struct {
 }
 
 // A bond is what a token is bound to. All of it has to be proved.
-type bond struct{ confirmations []Proof }
+type bond struct{ confirmations []confirmation }
 
 var nothing Claims
 
@@ -95,15 +95,15 @@ func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt.time() }
 // Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "". A token with a cnf was accepted
 // with a proof of everything in it.
 func (c *Claims) Confirmation(method string) string {
-	for _, p := range c.get().bound.proofs() {
-		if p.Method == method {
-			return p.Thumbprint
+	for _, asked := range c.get().bound.asks() {
+		if asked.method == method {
+			return asked.thumbprint
 		}
 	}
 	return ""
 }
 
-func (b *bond) proofs() []Proof {
+func (b *bond) asks() []confirmation {
 	if b == nil {
 		return nil
 	}

@@ -10,7 +10,15 @@ import "crypto/subtle"
 type Proof struct {
 	Method     string
 	Thumbprint string
+
+	// Find, if it is not nil, is asked for the Thumbprint in its place, and only about a token that is good in all else and bound by
+	// Method. So what has come with a token that is no good need not be read. What it finds may be empty: nothing was proved. Its error
+	// is returned as it is.
+	Find func() (thumbprint string, err error)
 }
+
+// A confirmation is a member of cnf.
+type confirmation struct{ method, thumbprint string }
 
 // ofNothing is the SHA-256 of no bytes: what a proxy without a certificate sends as one's thumbprint.
 const ofNothing = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
@@ -27,22 +35,34 @@ func (c *Claims) checkProofs(have []Proof) error {
 		return refuse(ReasonProof, "cnf")
 	}
 	for _, wanted := range c.bound.confirmations {
-		if !wanted.among(have) {
+		if ok, err := wanted.isProved(have); err != nil {
+			return err
+		} else if !ok {
 			return refuse(ReasonProof, "cnf")
 		}
 	}
 	return nil
 }
 
-// among reports whether p is one of the proofs. What has no thumbprint, as a member of cnf that nobody knows, is none of them.
-func (p Proof) among(have []Proof) bool {
-	if p.Thumbprint == "" || p.Thumbprint == ofNothing {
-		return false
+// isProved reports whether one of the proofs is what c asks for. What has no thumbprint, as a member of cnf that nobody knows, no proof is for.
+func (c confirmation) isProved(have []Proof) (bool, error) {
+	if c.thumbprint == "" || c.thumbprint == ofNothing {
+		return false, nil
 	}
 	for _, h := range have {
-		if h.Method == p.Method && subtle.ConstantTimeCompare([]byte(h.Thumbprint), []byte(p.Thumbprint)) == 1 {
-			return true
+		if h.Method != c.method {
+			continue
+		}
+		found := h.Thumbprint
+		if h.Find != nil {
+			var err error
+			if found, err = h.Find(); err != nil {
+				return false, err
+			}
+		}
+		if subtle.ConstantTimeCompare([]byte(found), []byte(c.thumbprint)) == 1 {
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }

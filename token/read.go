@@ -201,7 +201,7 @@ func (r *reader) bond() *bond {
 				r.wrong(atConfirmation)
 			}
 		}
-		b.confirmations = append(b.confirmations, Proof{Method: method, Thumbprint: thumbprint})
+		b.confirmations = append(b.confirmations, confirmation{method, thumbprint})
 	})
 	if err != nil {
 		r.wrong(atConfirmation)

@@ -243,8 +243,8 @@ func (c *Claims) listBytes() (n int) {
 	for s := range c.scopes.Tokens() {
 		n += stringBytes + len(s) + 1
 	}
-	for _, p := range c.bound.proofs() {
-		n += 2*stringBytes + len(p.Method) + len(p.Thumbprint)
+	for _, asked := range c.bound.asks() {
+		n += 2*stringBytes + len(asked.method) + len(asked.thumbprint)
 	}
 	return n
 }
