@@ -28,10 +28,10 @@ func (e Explanation) String() string {
 // Explain says which rule a request comes under, and what the rule asks for. It looks at no credentials.
 func (t *Routes) Explain(r *http.Request) Explanation {
 	e, o := t.find(r)
-	switch o {
-	case targetTooLong:
-		return Explanation{Status: o.status(), Why: fmt.Sprintf("the path of %q is longer than %d bytes", r.Method, maxPath)}
-	case ambiguousTarget:
+	if o == targetTooLong {
+		return Explanation{Status: o.status(), Why: fmt.Sprintf("the path of %q has more than %d bytes", r.Method, maxPath)}
+	}
+	if o == ambiguousTarget {
 		return Explanation{Status: o.status(), Why: fmt.Sprintf("the request target of %q is ambiguous", r.Method)}
 	}
 	request := fmt.Sprintf("%q %q", r.Method, r.URL.Path)

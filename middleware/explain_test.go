@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,6 +46,7 @@ func TestExplain(t *testing.T) {
 		{"no rule", get("/nothing"), "", 403, `403: no rule matches "GET" "/nothing"`},
 		{"no rule for the method", request("POST", "/healthz"), "", 403, `403: no rule matches "POST" "/healthz"; its path alone matches "GET /healthz"`},
 		{"what a client sent is quoted", get("/a%20%22b"), "", 403, `403: no rule matches "GET" "/a \"b"`},
+		{"too long", get("/" + strings.Repeat("x", 8<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},
 		{"ambiguous", get("/a//b"), "", 400, `400: the request target of "GET" is ambiguous`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 )
 
 // A TokenVerifier verifies a compact JWT. [token.Verifier] and [token.Mux] are two. Its error wraps [token.ErrRefused] if the
-// token is not good; any other error leaves the request undecided, and so does a nil result without an error.
+// token is not good; any other error leaves the request undecided, and so does a nil result without an error. The Thumbprint of what [JWT] hands
+// on is empty: it is found by Find.
 type TokenVerifier interface {
 	Verify(ctx context.Context, raw string, have ...token.Proof) (*token.Claims, error)
 }

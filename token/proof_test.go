@@ -82,7 +82,7 @@ func TestAProofIsFoundForATokenThatIsGoodInAllElse(t *testing.T) {
 	bound := with("cnf", `{"jkt":"`+proofKey+`"}`)
 	cache, err := token.NewCache(100, 1<<20)
 	require.NoError(t, err)
-	for name, options := range map[string]*token.Options{"": nil, "with a Cache: ": {Cache: cache}} {
+	for name, options := range map[string]*token.Options{"": nil, "with a Cache": {Cache: cache}} {
 		v, err := token.NewVerifier(&keys{}, plain(), options)
 		require.NoError(t, err)
 		good, free := signed(bound), signed()
@@ -109,8 +109,8 @@ func TestAProofIsFoundForATokenThatIsGoodInAllElse(t *testing.T) {
 				asked++
 				return proofKey, tc.err
 			}})
-			require.ErrorIs(t, err, tc.want, name+tc.name)
-			require.Equal(t, tc.asked, asked, name+tc.name)
+			require.ErrorIs(t, err, tc.want, "%s %s", tc.name, name)
+			require.Equal(t, tc.asked, asked, "%s %s", tc.name, name)
 		}
 	}
 }

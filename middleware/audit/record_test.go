@@ -53,6 +53,7 @@ func TestWhatIsWrittenDown(t *testing.T) {
 		{"nothing presented", get("/orders/7"), record{"level": "WARN", "outcome": "no_credentials", "reason": "no_credentials", "status": "401", "path": "/orders/7", "rule": "/orders/{id}"}, false},
 		{"a password is not hashed", get("/orders/7", "Authorization: Basic YWxpY2U6c2VjcmV0"), record{"level": "WARN", "outcome": "refused", "reason": "refused", "status": "401", "path": "/orders/7", "rule": "/orders/{id}"}, false},
 		{"no rule", get("/other"), record{"level": "WARN", "outcome": "no_rule", "reason": "no_rule", "status": "403", "path": "/other"}, false},
+		{"a path that is too long, as far as a record goes", get("/" + strings.Repeat("x", 8<<10)), record{"level": "WARN", "outcome": "target_too_long", "reason": "target_too_long", "status": "414", "path": "/" + strings.Repeat("x", 251) + "%cut"}, false},
 		{"an ambiguous target as it came", get("/orders%2F7"), record{"level": "WARN", "outcome": "ambiguous_target", "reason": "ambiguous_target", "status": "400", "path": "/orders%2F7"}, false},
 		{"an encoded path as it was judged", get("/orders/%C3%BC%20b"), record{"level": "WARN", "outcome": "no_credentials", "reason": "no_credentials", "status": "401", "path": "/orders/ü b", "rule": "/orders/{id}"}, false},
 		{"two request ids are none", get("/orders/7", "X-Request-Id: a", "X-Request-Id: b"), record{"level": "WARN", "outcome": "no_credentials", "reason": "no_credentials", "status": "401", "path": "/orders/7", "rule": "/orders/{id}"}, false},
