@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
 	"github.com/perimeter-go/perimeter/middleware"
+	"github.com/perimeter-go/perimeter/middleware/audit"
+	"github.com/perimeter-go/perimeter/middleware/limit"
 	"github.com/perimeter-go/perimeter/token"
 )
 
@@ -115,20 +119,32 @@ func manyNames(tb testing.TB, names int) *tls.Certificate {
 	return sign(tb, template, nil)
 }
 
-// hostileGuard reads tokens of an issuer, and of another, from the Authorization header and a cookie, and certificates that anybody forwards.
-func hostileGuard(tb testing.TB, i *localissuer.Issuer) http.Handler {
+// nowhere takes records as they are written.
+type nowhere struct{}
+
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// hostileGuard reads tokens of an issuer, and of another, from the Authorization header and a cookie, and certificates that anybody forwards. Around it
+// may stand a limiter, and a trail of audit.
+func hostileGuard(tb testing.TB, i *localissuer.Issuer, limited bool) http.Handler {
 	tb.Helper()
 	mux, err := token.NewMux(newVerifier(tb, i), newVerifier(tb, localissuer.New("https://other.example")))
 	require.NoError(tb, err)
-	g, err := middleware.New(middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session")),
-		&middleware.Options{Forwarded: forwardedFrom(tb, nil, "192.0.2.1/32")})
+	o := middleware.Options{Forwarded: forwardedFrom(tb, nil, "192.0.2.0/24")}
+	if limited {
+		o.Limiter, err = limit.New(limit.Config{PerMinute: 6000, Burst: 6000, Cookies: []string{"session"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+		require.NoError(tb, err)
+		o.Observer, err = audit.New(slog.NewJSONHandler(nowhere{}, nil), audit.Config{Key: make([]byte, 32), Cookies: []string{"session"}})
+		require.NoError(tb, err)
+	}
+	g, err := middleware.New(middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session")), &o)
 	require.NoError(tb, err)
 	return g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 }
 
 func TestCostlyRequestsAreRefused(t *testing.T) {
 	i := localissuer.New("https://id.example")
-	h := hostileGuard(t, i)
+	h := hostileGuard(t, i, false)
 	require.Equal(t, http.StatusOK, serve(h, get("/", "Authorization: Bearer "+i.AccessToken(audience))).Code)
 	for _, c := range hostiles(t, i, "ES256") {
 		want := []int{http.StatusBadRequest, http.StatusUnauthorized}
@@ -143,9 +159,10 @@ func TestCostlyRequestsAreRefused(t *testing.T) {
 // to read either from a connection is not in it. Read it with GOMAXPROCS=1 GOGC=400 and -benchtime 1x; -v tells which requests they are.
 func BenchmarkHostile(b *testing.B) {
 	i := localissuer.New("https://id.example")
-	h := hostileGuard(b, i)
-	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
+	for _, alg := range []string{"RS256", "ES256", "EdDSA", "RS256 with limiter and audit"} {
 		b.Run(alg, func(b *testing.B) {
+			alg, _, limited := strings.Cut(alg, " with ")
+			h := hostileGuard(b, i, limited)
 			usual := hostile{"", get("/", "Authorization: Bearer "+i.Sign(alg, nil, []byte(`{"iss":"`+i.URL()+`","sub":"alice","aud":"`+audience+`","exp":9999999999}`)))}
 			require.Equal(b, http.StatusOK, serve(h, usual.r).Code)
 			all := append([]hostile{usual}, hostiles(b, i, alg)...)
@@ -153,6 +170,7 @@ func BenchmarkHostile(b *testing.B) {
 			for range 100 * b.N {
 				for n, c := range all {
 					w := deaf{http.Header{}}
+					c.r.RemoteAddr = fmt.Sprintf("%s%d:4711", c.r.RemoteAddr[:strings.LastIndex(c.r.RemoteAddr, ".")+1], n) // who guesses a hundred times is not limited
 					start := time.Now()
 					h.ServeHTTP(w, c.r)
 					if d := time.Since(start); took[n] == 0 || d < took[n] {

@@ -84,7 +84,8 @@ func fromAuthorization(values []string) (token string, n int) {
 	if len(values) != 1 {
 		return "", len(values)
 	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
+	value := values[0][:min(len(values[0]), maxToken+64)] // with room for a scheme and some blanks
+	scheme, rest, _ := strings.Cut(value, " ")
 	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") { // RFC 9110 section 11.1: schemes have no case
 		return "", 0
 	}

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"hash/maphash"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 
@@ -30,9 +31,15 @@ func newSources(seed maphash.Seed, c Config) sources {
 	return s
 }
 
+// maxPresented is how much of a request can be told from other requests, in bytes, with perPart for each header and certificate.
+const maxPresented, perPart = 64 << 10, 64
+
 // credential returns nothing if nothing is presented. The text of each is taken as it is: two spellings of a token are two
-// credentials.
+// credentials. What is longer than anybody's credential is not read: it is a new one each time.
 func (s *sources) credential(r *http.Request) credential {
+	if s.isTooMuch(r) {
+		return max(credential(rand.Uint64()), 1)
+	}
 	c := nothing
 	for i, name := range s.headers {
 		for _, value := range r.Header[name] {
@@ -46,6 +53,28 @@ func (s *sources) credential(r *http.Request) credential {
 		c = s.and(c, part{place: inHandshake, hash: maphash.Bytes(s.seed, r.TLS.PeerCertificates[0].Raw)})
 	}
 	return c
+}
+
+func (s *sources) isTooMuch(r *http.Request) bool {
+	size := 0
+	for _, name := range s.headers {
+		for _, value := range r.Header[name] {
+			if size += len(value) + perPart; size > maxPresented {
+				return true
+			}
+		}
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		size += len(r.TLS.PeerCertificates[0].Raw)
+	}
+	if len(s.cookies) > 0 {
+		for _, line := range r.Header["Cookie"] {
+			if size += len(line) + perPart; size > maxPresented {
+				return true
+			}
+		}
+	}
+	return size > maxPresented
 }
 
 func (s *sources) andCookies(c credential, lines []string) credential {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,10 @@ func TestWhatIsOneCredential(t *testing.T) {
 		{name: "two texts of too many cookies", a: from(alice, "Cookie: session=1"+strings.Repeat(";a", 1000)), b: from(alice, "Cookie: session=2"+strings.Repeat(";a", 1000))},
 		{name: "two lines of too many cookies", a: from(alice, "Cookie: a=1", "Cookie: session=1"+strings.Repeat(";a", 1000)), b: from(alice, "Cookie: session=1"+strings.Repeat(";a", 1000))},
 		{name: "too long cookies and none", a: from(alice, "Cookie: a="+strings.Repeat("x", 64<<10)), b: from(alice)},
+		{name: "a long token", a: from(alice, token+strings.Repeat("x", 60<<10)), b: from(bob, token+strings.Repeat("x", 60<<10)), same: true},
+		{name: "one token that is too long, twice", a: from(alice, token+strings.Repeat("x", 64<<10)), b: from(alice, token+strings.Repeat("x", 64<<10))},
+		{name: "as much in many headers, twice", a: from(alice, slices.Repeat([]string{token}, 1200)...), b: from(alice, slices.Repeat([]string{token}, 1200)...)},
+		{name: "a certificate that is too long, twice", a: withCertificate(from(alice), strings.Repeat("x", 65<<10)), b: withCertificate(from(alice), strings.Repeat("x", 65<<10))},
 		{name: "two tokens", a: from(alice, token), b: from(alice, token+"b")},
 		{name: "two spellings of a token", a: from(alice, token), b: from(alice, "Authorization: bearer a")},
 		{name: "a token twice", a: from(alice, token), b: from(alice, token, token)},
