@@ -189,7 +189,7 @@ func TestBoundTokensNeedEveryProof(t *testing.T) {
 	broken := introspect.Proof{Method: "jkt", Thumbprint: jkt, Find: func() (string, error) { return jkt, errFind }}
 	_, err := serving(active(`"cnf":{"jkt":"`+jkt+`"}`)).client(t).Introspect(t.Context(), tokenA, broken)
 	require.ErrorIs(t, err, errFind)
-	for _, body := range []string{active(), inactive, active(`"cnf":{"x5t#S256":"` + x5t + `"}`)} {
+	for _, body := range []string{active(), inactive, active(`"cnf":{"x5t#S256":"` + x5t + `"}`), active(`"cnf":{"jkt":"` + jkt + `","zzz":"x"}`)} {
 		_, err := serving(body).client(t).Introspect(t.Context(), tokenA, broken)
 		require.NotErrorIs(t, err, errFind)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // A TokenVerifier verifies a compact JWT. [token.Verifier] and [token.Mux] are two. Its error wraps [token.ErrRefused] if the
-// token is not good; any other error leaves the request undecided, and so does a nil result without an error. The Thumbprint of what [JWT] hands
-// on is empty: it is found by Find.
+// token is not good; any other error leaves the request undecided, but for that of a proof's Find, which it is to hand on, and so does a nil result
+// without an error.
 type TokenVerifier interface {
 	Verify(ctx context.Context, raw string, have ...token.Proof) (*token.Claims, error)
 }
@@ -29,8 +29,9 @@ type TokenVerifier interface {
 // [Options].Forwarded. Where that is malformed, or forwarded twice, the token is refused, bound or not. A token that is bound to a key in
 // another way is refused.
 //
-// The certificate is looked at last, when v asks for it by [token.Proof].Find: a token that is no good causes none to be read or hashed. Without
-// a certificate nothing is handed on; with one a bound token costs a hash of it, and where it is forwarded each good token the reading of it too.
+// The certificate is looked at last, when v asks for it by [token.Proof].Find, and the Thumbprint is empty: a token that is no good causes none to
+// be read or hashed. With one a bound token costs a hash of it, and where it is forwarded each good token the reading of it. Where there is none in the
+// handshake nothing is handed on; but whether a proxy has forwarded one, only Find tells.
 func JWT(v TokenVerifier, from ...Source) Authenticator {
 	return newJWT(v, from)
 }

@@ -36,34 +36,47 @@ func forwardedBy(f ForwardedVerifier) witness {
 // A possession is the certificate whose key the client of a request has proved to have. It is found out when somebody first asks, which is after
 // everything else about a token, so that who has none that is good has nothing read or hashed for them. A nil one is that of nobody.
 type possession struct {
-	find func() (thumbprint string, err error)
+	r    *http.Request
+	seen witness
+
+	once       sync.Once
+	thumbprint string
+	err        error
 }
 
-// possessionOf returns nil where there is certainly no certificate.
+// possessionOf returns nil where there certainly is no certificate.
 func possessionOf(r *http.Request) *possession {
 	seen, _ := r.Context().Value(witnessKey{}).(witness)
-	if seen == nil {
-		if r.TLS == nil || !r.TLS.HandshakeComplete || len(r.TLS.PeerCertificates) == 0 {
-			return nil
-		}
-		seen = handshake
+	if seen == nil && (r.TLS == nil || !r.TLS.HandshakeComplete || len(r.TLS.PeerCertificates) == 0) {
+		return nil
 	}
-	return &possession{sync.OnceValues(func() (string, error) {
-		thumbprint, err := seen(r)
-		switch {
-		case err == nil:
-			return thumbprint, nil
-		case errors.Is(err, mtls.ErrNoCertificate):
-			return "", nil
-		default:
-			return "", aboutCert(err)
-		}
-	})}
+	return &possession{r: r, seen: seen}
 }
 
-// mistake is what is wrong with the certificate of a token that is good otherwise, bound or not.
+// find returns "" if there is no certificate after all.
+func (p *possession) find() (thumbprint string, err error) {
+	p.once.Do(p.look)
+	return p.thumbprint, p.err
+}
+
+func (p *possession) look() {
+	seen := p.seen
+	if seen == nil {
+		seen = handshake
+	}
+	thumbprint, err := seen(p.r)
+	switch {
+	case err == nil:
+		p.thumbprint = thumbprint
+	case !errors.Is(err, mtls.ErrNoCertificate):
+		p.err = aboutCert(err)
+	}
+}
+
+// mistake is what is wrong with the certificate that was forwarded with a token that is good otherwise, bound or not. In a handshake there are no
+// mistakes.
 func (p *possession) mistake() error {
-	if p == nil {
+	if p == nil || p.seen == nil {
 		return nil
 	}
 	_, err := p.find()

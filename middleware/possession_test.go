@@ -194,6 +194,36 @@ func TestWhatIsForwardedCannotBeDecided(t *testing.T) {
 	}
 }
 
+func TestWhatIsToldOfAMalformedCertificate(t *testing.T) {
+	i := localissuer.New("https://id.example")
+	for name, kind := range tokenKinds(t, i) {
+		for _, claims := range []map[string]any{nil, boundTo(t, selfSigned(t))} {
+			var seen events
+			g, err := middleware.New(kind.a, &middleware.Options{Forwarded: forwardedFrom(t, nil, "192.0.2.1/32"), Observer: &seen})
+			require.NoError(t, err)
+			require.Equal(t, 401, serve(g.Handler(reached), get("/", "Authorization: Bearer "+kind.issue(audience, claims), "Client-Cert: :AAAA:")).Code)
+			require.Len(t, seen, 1)
+			require.Equal(t, told{"refused", "malformed", 401, "", "mtls", ""}, toldBy(seen[0]), name)
+		}
+	}
+}
+
+func TestWhatAHandshakesCertificateAllocates(t *testing.T) {
+	i := localissuer.New("https://id.example")
+	owner := selfSigned(t)
+	cache, err := token.NewCache(10, 1<<20)
+	require.NoError(t, err)
+	v, err := token.NewVerifier(i, token.Policy{Issuer: i.URL(), Audiences: []string{audience}}, &token.Options{Cache: cache})
+	require.NoError(t, err)
+	h := newGuard(t, middleware.JWT(v)).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	allocations := func(r *http.Request) float64 {
+		return testing.AllocsPerRun(100, func() { h.ServeHTTP(nil, r) })
+	}
+	none := allocations(get("/", "Authorization: Bearer "+i.AccessToken(audience)))
+	require.LessOrEqual(t, allocations(from(owner, "Authorization: Bearer "+i.AccessToken(audience))), none+3, "bound to nothing")
+	require.LessOrEqual(t, allocations(from(owner, "Authorization: Bearer "+i.AccessToken(audience, boundTo(t, owner)))), none+4, "bound")
+}
+
 func TestNoCertificateIsReadForATokenThatIsNoGood(t *testing.T) {
 	i := localissuer.New("https://id.example")
 	owner := selfSigned(t)

@@ -7,26 +7,32 @@ import (
 	"unicode/utf8"
 )
 
-// maxPath is the length of the longest path that is looked at, in bytes as it was sent. RFC 9110 section 4.1 asks servers to take 8,000, and
+// maxPath is the length of the longest path that is looked at, in bytes with its escapes. RFC 9110 section 4.1 asks servers to take 8,000, and
 // few take more by default.
 const maxPath = 8 << 10
 
-// isTooLong reports whether the path is longer than is worth reading before it is known who asks. Of letters beyond ASCII the usual escapes are
-// counted, however they were sent.
+// plainLength is how long each byte is in the plain encoding of a path, which is 1 or 3.
+var plainLength = func() (length [256]int) {
+	for c := range length {
+		length[c] = len((&url.URL{Path: "/" + string([]byte{byte(c)})}).EscapedPath()) - len("/")
+	}
+	return length
+}()
+
+// isTooLong reports whether the path is longer than is worth reading before it is known who asks. What was sent without an escape that it has in
+// the plain encoding counts as if it had it.
 func isTooLong(u *url.URL) bool {
 	if u == nil || 3*len(u.Path) <= maxPath && len(u.RawPath) <= maxPath {
 		return false
 	}
-	sent := len(u.Path)
-	if max(sent, len(u.RawPath)) > maxPath {
+	if max(len(u.Path), len(u.RawPath)) > maxPath {
 		return true
 	}
+	length := 0
 	for i := range len(u.Path) {
-		if u.Path[i] >= utf8.RuneSelf {
-			sent += len("%xx") - 1
-		}
+		length += plainLength[u.Path[i]]
 	}
-	return sent > maxPath
+	return length > maxPath
 }
 
 // hasOneReading reports whether every sane reader of the request target sees the same path. Nothing is repaired: what a

@@ -118,6 +118,10 @@ func TestLongPaths(t *testing.T) {
 			{"a letter more", long("/xxx", "%C3%A9", 8<<10+2), 414},
 			{"8 KiB of such letters, not encoded", long("/x", "\u00e9", 8<<10/3), 200},
 			{"a letter more, not encoded", long("/xxx", "\u00e9", 8<<10/3+4), 414},
+			{"8 KiB of blanks", long("/x", "%20", 8<<10), 200},
+			{"a blank more", long("/xxx", "%20", 8<<10+2), 414},
+			{"8 KiB of bars, not encoded", long("/x", "|", 8<<10/3), 200},
+			{"a bar more, not encoded", long("/xxx", "|", 8<<10/3+4), 414},
 			{"too long, and ambiguous too", long("/", "/", 8<<10+1), 414},
 			{"a long query", long("/x?", "x", 1<<20), 200},
 		} {

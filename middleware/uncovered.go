@@ -16,7 +16,7 @@ import (
 // "/static*" for gorilla's PathPrefix("/static"), whose template is just "/static". Where that reads more into a pattern
 // than its router does, Uncovered lists too much, never too little. What it cannot read is listed.
 //
-// Paths that [Guard.Routes] answers with 400 need no rule. A preflight to a pattern counts as an OPTIONS request like any
+// Paths that [Guard.Routes] answers with 414 or 400 need no rule. A preflight to a pattern counts as an OPTIONS request like any
 // other: it is covered by a rule, whether or not that rule lets preflights through.
 func (t *Routes) Uncovered(patterns ...string) []string {
 	var found []string

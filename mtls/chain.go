@@ -3,7 +3,6 @@ package mtls
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"slices"
 	"time"
@@ -108,7 +107,7 @@ func (t *trust) paths(leaf *x509.Certificate, intermediates []*x509.Certificate,
 		}
 		peer := Peer{
 			name: name, kind: kind, der: slices.Clone(leaf.Raw), names: n,
-			thumbprint: base64.RawURLEncoding.EncodeToString(key[:]),
+			thumbprint: thumbprint(key),
 		}
 		for _, chain := range chains {
 			paths = append(paths, t.path(chain, peer))

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -186,8 +185,7 @@ func (f *Forwarded) Thumbprint(peer netip.Addr, proxy *tls.ConnectionState, head
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(certs[0].Raw) // of what was parsed: the hash of nothing never comes out
-	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+	return thumbprint(sha256.Sum256(certs[0].Raw)), nil // of what was parsed: the hash of nothing never comes out
 }
 
 // Headers returns the names of the headers that are read, for those who forward requests themselves: they must remove

@@ -17,6 +17,12 @@ func Thumbprint(state *tls.ConnectionState) (string, error) {
 	if leaf == nil || len(leaf.Raw) == 0 { // never the hash of nothing
 		return "", ErrNoCertificate
 	}
-	sum := sha256.Sum256(leaf.Raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+	return thumbprint(sha256.Sum256(leaf.Raw)), nil
+}
+
+// thumbprint spells the hash of a certificate.
+func thumbprint(sum [sha256.Size]byte) string {
+	var text [43]byte // without padding
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }

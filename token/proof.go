@@ -1,6 +1,9 @@
 package token
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+	"slices"
+)
 
 // Proof is something the caller has itself seen proved on the very connection or request that carries the token.
 //
@@ -11,8 +14,8 @@ type Proof struct {
 	Method     string
 	Thumbprint string
 
-	// Find, if it is not nil, is asked for the Thumbprint in its place, and only about a token that is good in all else and bound by
-	// Method. So what has come with a token that is no good need not be read. What it finds may be empty: nothing was proved. Its error
+	// Find, if it is not nil, is asked for the Thumbprint in its place, and only about a token that is good in all else, bound by
+	// Method, and to nothing that no proof is for. So what has come with a token that is no good need not be read. What it finds may be empty: nothing was proved. Its error
 	// is returned as it is.
 	Find func() (thumbprint string, err error)
 }
@@ -35,6 +38,11 @@ func (c *Claims) checkProofs(have []Proof) error {
 		return refuse(ReasonProof, "cnf")
 	}
 	for _, wanted := range c.bound.confirmations {
+		if !wanted.mayBeProved(have) {
+			return refuse(ReasonProof, "cnf")
+		}
+	}
+	for _, wanted := range c.bound.confirmations {
 		if ok, err := wanted.isProved(have); err != nil {
 			return err
 		} else if !ok {
@@ -44,11 +52,14 @@ func (c *Claims) checkProofs(have []Proof) error {
 	return nil
 }
 
-// isProved reports whether one of the proofs is what c asks for. What has no thumbprint, as a member of cnf that nobody knows, no proof is for.
+// mayBeProved reports whether c is of a kind that a proof is for. What has no thumbprint, as a member of cnf that nobody knows, no proof is for.
+func (c confirmation) mayBeProved(have []Proof) bool {
+	return c.thumbprint != "" && c.thumbprint != ofNothing &&
+		slices.ContainsFunc(have, func(p Proof) bool { return p.Method == c.method })
+}
+
+// isProved reports whether one of the proofs is what c asks for.
 func (c confirmation) isProved(have []Proof) (bool, error) {
-	if c.thumbprint == "" || c.thumbprint == ofNothing {
-		return false, nil
-	}
 	for _, h := range have {
 		if h.Method != c.method {
 			continue

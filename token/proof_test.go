@@ -97,6 +97,8 @@ func TestAProofIsFoundForATokenThatIsGoodInAllElse(t *testing.T) {
 			{"bound, a third time", good, nil, 1, nil},
 			{"it cannot be found", good, errFind, 1, errFind},
 			{"bound by another method", signed(with("cnf", `{"x5t#S256":"`+certificate+`"}`)), errFind, 0, token.ErrRefused},
+			{"bound to something unknown too", signed(with("cnf", `{"jkt":"`+proofKey+`","zzz":"x"}`)), errFind, 0, token.ErrRefused},
+			{"bound by another method too", signed(with("cnf", `{"jkt":"`+proofKey+`","x5t#S256":"`+certificate+`"}`)), errFind, 0, token.ErrRefused},
 			{"bound to nothing", free, errFind, 0, nil},
 			{"bound to nothing, again", free, errFind, 0, nil},
 			{"expired", signed(bound, with("exp", "1")), errFind, 0, token.ErrRefused},

@@ -96,8 +96,8 @@ func (v *Verifier) issuer() string {
 // have is what the caller has itself seen proved. A token that is bound to a key or a certificate is refused unless every member
 // of its cnf claim equals one of the proofs; a token that is bound to nothing needs none and is not made better by them.
 //
-// An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had; it wraps
-// what the key source returned.
+// An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had, and wraps
+// what the key source returned, or is that of a proof's Find.
 //
 // Verify costs at most one call of the key source, and none for a token that can be refused without. Of a payload with more than 2 KiB, or
 // with more than 64 members and elements or 128 escapes (those of one kind in a row count as one, but in names), only the start is looked at

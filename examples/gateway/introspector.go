@@ -54,7 +54,7 @@ func (i *introspector) counted() map[string]int64 {
 func (i *introspector) Introspect(ctx context.Context, tok string, have ...introspect.Proof) (*introspect.Result, error) {
 	asked, failed := i.asked.Load(), i.failed.Load()
 	result, err := i.Client.Introspect(ctx, tok, have...)
-	decided := err == nil || errors.Is(err, introspect.ErrRefused)
+	decided := err == nil || errors.Is(err, introspect.ErrRefused) || errors.Is(err, middleware.ErrRefused) // that of a certificate
 	switch {
 	case decided && i.asked.Load() != asked: // what is remembered proves nothing
 		if i.health.worked(time.Now()) {

@@ -13,7 +13,7 @@
 //	reason
 //	status       of the answer; left out where the request passes
 //	method       of the request
-//	path         decoded, as it was judged; of an ambiguous target as the client has spelled it. Never the query
+//	path         decoded, as it was judged; of a target that is ambiguous or too long as the client has spelled it. Never the query
 //	rule         the pattern of the rule that the request comes under
 //	credential   "jwt", "opaque" or "mtls"
 //	how          "checked", "remembered", "introspected", "certificate" or "nested"

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"log/slog"
+	"net/url"
 
 	"github.com/perimeter-go/perimeter/middleware"
 )
@@ -57,13 +58,14 @@ func (t *Trail) describe(record *slog.Record, d *middleware.Decision, share uint
 	record.AddAttrs(a.list[:a.n]...)
 }
 
-// path is what was judged.
+// path is what was judged, or why nothing was.
 func path(d *middleware.Decision) string {
 	switch u := d.Request.URL; {
 	case u == nil:
 		return ""
-	case d.Outcome == "ambiguous_target":
-		return cmp.Or(u.RawPath, u.EscapedPath()) // decoded it may look innocent
+	case d.Outcome == "ambiguous_target" || d.Outcome == "target_too_long": // decoded it may look innocent
+		begin := url.URL{Path: u.Path[:min(len(u.Path), maxValue+1)]}
+		return cmp.Or(u.RawPath, begin.EscapedPath())
 	default:
 		return u.Path
 	}
