@@ -15,8 +15,8 @@ type Proof struct {
 	Thumbprint string
 
 	// Find, if it is not nil, is asked for the Thumbprint in its place, and only about a token that is good in all else, bound by
-	// Method, and to nothing that no proof is for. So what has come with a token that is no good need not be read. What it finds may be empty: nothing was proved. Its error
-	// is returned as it is.
+	// Method, and to nothing that no proof is for. So what has come with a token that is no good need not be read. What it finds may be
+	// empty: nothing was proved. Its error is returned as it is.
 	Find func() (thumbprint string, err error)
 }
 
