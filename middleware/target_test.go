@@ -1,7 +1,9 @@
 package middleware_test
 
 import (
+	"cmp"
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -98,6 +100,80 @@ func TestRequestTargetsOverTheWire(t *testing.T) {
 			require.Equal(t, row.want, overTheWire(t, h, row.line+"\r\nHost: a\r\nConnection: close\r\n\r\n"))
 		})
 	}
+}
+
+// The bytes of a path are read by tables. This compares them with what they mean, on every short path and on some longer ones.
+func TestCanonicalPaths(t *testing.T) {
+	h := everything(t)
+	canonical := 0
+	compare := func(path string) {
+		want := http.StatusOK
+		if !isCanonical(path) {
+			want = http.StatusBadRequest
+		}
+		w := deaf{http.Header{}}
+		status := statusOf{deaf: w}
+		h.ServeHTTP(&status, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+		if status.code != want {
+			require.Equal(t, want, status.code, "%q", path)
+		}
+		if want == http.StatusOK {
+			canonical++
+		}
+	}
+	parts := []string{
+		"/", ".", "a", "~", " ", "%", ";", "?", "#", `\`, "\x00", "\x1f", "\x7f", "\xc2", "\x80", "\x8f", "\x90", "\x9f", "\xa0", "\xbf",
+		"\xc0", "\xc1", "\xc3", "\xe0", "\xe1", "\xed", "\xee", "\xf0", "\xf1", "\xf4", "\xf5", "\xff", "\u00e9", "\u0085", "\u65e5", "\U0001f600",
+	}
+	var every func(path string, more int)
+	every = func(path string, more int) {
+		compare(path)
+		for _, part := range parts {
+			if more > 0 {
+				every(path+part, more-1)
+			}
+		}
+	}
+	every("/", 3)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		path := "/"
+		for range random.IntN(12) {
+			path += parts[random.IntN(len(parts))%(1+random.IntN(len(parts)))] // mostly the first, which make canonical ones
+		}
+		compare(path)
+	}
+	require.Greater(t, canonical, 10_000)
+}
+
+// isCanonical is what isCanonicalPath of the package promises, word by word.
+func isCanonical(path string) bool {
+	for _, r := range path {
+		if r < ' ' || 0x7f <= r && r <= 0x9f || strings.ContainsRune(`\;#?%`, r) {
+			return false
+		}
+	}
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		if s == "." || s == ".." || s == "" && i < len(segments)-1 {
+			return false
+		}
+	}
+	return utf8.ValidString(path)
+}
+
+// statusOf keeps the status of an answer.
+type statusOf struct {
+	deaf
+
+	code int
+}
+
+func (s *statusOf) WriteHeader(code int) { s.code = code }
+
+func (s *statusOf) Write(b []byte) (int, error) {
+	s.code = cmp.Or(s.code, http.StatusOK)
+	return len(b), nil
 }
 
 func TestLongPaths(t *testing.T) {
