@@ -460,9 +460,9 @@ func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
 		{"a longer one in a header of its own", other, []string{"X-Token: " + long + "x"}, "", middleware.ErrInvalidRequest},
 		{"a token of 32 KiB in a cookie", cookie, []string{"Cookie: a=b; session=" + long}, long, nil},
 		{"a longer one in a cookie", cookie, []string{"Cookie: session=" + long + "x"}, "", middleware.ErrInvalidRequest},
-		{"a thousand cookies", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 999) + "session=x"}, "x", nil},
-		{"a thousand and one", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 1000) + "session=x"}, "", middleware.ErrInvalidRequest},
-		{"a thousand and one in two lines", cookie, []string{"Cookie: session=x", "Cookie: " + strings.Repeat("a=b;", 999)}, "", middleware.ErrInvalidRequest},
+		{"200 cookies", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 199) + "session=x"}, "x", nil},
+		{"201 cookies", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 200) + "session=x"}, "", middleware.ErrInvalidRequest},
+		{"201 in two lines", cookie, []string{"Cookie: session=x", "Cookie: " + strings.Repeat("a=b;", 199)}, "", middleware.ErrInvalidRequest},
 		{"64 KiB of cookies", cookie, []string{"Cookie: session=x", "Cookie: a=" + long, "Cookie: a=" + long[:32<<10-13]}, "x", nil},
 		{"more than 64 KiB of cookies", cookie, []string{"Cookie: session=x", "Cookie: a=" + long, "Cookie: a=" + long[:32<<10-12]}, "", middleware.ErrInvalidRequest},
 	} {

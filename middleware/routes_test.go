@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -89,6 +90,27 @@ func TestMethodsThatARuleMayName(t *testing.T) {
 		_, err := middleware.NewRoutes(middleware.Rule{Pattern: m + " /x"})
 		require.NoError(t, err, m)
 	}
+}
+
+func TestMethodsThatNoRuleNames(t *testing.T) {
+	var rules []middleware.Rule
+	for m := range strings.FieldsSeq("GET POST PUT DELETE OPTIONS TRACE PATCH QUERY PROPFIND REPORT VERSION-CONTROL") {
+		rules = append(rules, middleware.Rule{Pattern: m + " /x"})
+	}
+	routes := newRoutes(t, append(rules, middleware.Rule{Pattern: "/any"})...)
+	for _, row := range []struct{ method, path, want string }{
+		{"VERSION-CONTROL", "/x", "VERSION-CONTROL /x"},
+		{"VERSION-CONTROL", "/any", "/any"},
+		{"HEAD", "/x", "GET /x"},
+		{"BREW", "/x", ""},
+		{"BREW", "/any", "/any"},
+		{strings.Repeat("X", 1<<20), "/x", ""},
+		{strings.Repeat("X", 1<<20), "/any", "/any"},
+	} {
+		require.Equal(t, row.want, routes.Match(&http.Request{Method: row.method, URL: &url.URL{Path: row.path}}))
+	}
+	short := newRoutes(t, middleware.Rule{Pattern: "GET /x"})
+	require.Equal(t, "GET /x", short.Match(&http.Request{Method: "HEAD", URL: &url.URL{Path: "/x"}}))
 }
 
 func TestNewRoutesKeepsItsOwnCopy(t *testing.T) {

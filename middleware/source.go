@@ -69,7 +69,7 @@ func FromHeader(name string) Source {
 }
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
-// token, quotes included, or longer than 32 KiB. More than 1,000 cookies, or 64 KiB of them, are [ErrInvalidRequest] whatever they are. A name that no
+// token, quotes included, or longer than 32 KiB. More than 200 cookies, or 64 KiB of them, are [ErrInvalidRequest] whatever they are. A name that no
 // cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as

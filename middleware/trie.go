@@ -7,6 +7,7 @@ import "net/http"
 type trie struct {
 	byMethod  map[string]*node
 	anyMethod *node
+	longest   int // name of a method in byMethod
 }
 
 // A node stands before a segment, or at the end of the path.
@@ -27,6 +28,7 @@ func (t *trie) add(p pattern, e *entry) {
 		if n == nil {
 			n = &node{}
 			t.byMethod[p.method] = n
+			t.longest = max(t.longest, len(p.method))
 		}
 	}
 	n.add(p.shape, e)
@@ -65,6 +67,9 @@ func (n *node) child(segment string) *node {
 
 // match returns the most specific entry, or nil. A named method is more specific than any method, and HEAD than GET.
 func (t *trie) match(method, path string) *entry {
+	if len(method) > max(t.longest, len(http.MethodHead)) { // perhaps much longer, and the map would hash it
+		return t.anyMethod.match(path)
+	}
 	if e := t.byMethod[method].match(path); e != nil {
 		return e
 	}

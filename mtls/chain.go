@@ -63,7 +63,7 @@ func (v *Verifier) verifyChain(leaf *x509.Certificate, intermediates []*x509.Cer
 	if t == nil {
 		return nil, errNotMade
 	}
-	if leaf == nil || len(leaf.Raw) == 0 || slices.Contains(intermediates, nil) {
+	if leaf == nil || len(leaf.Raw) == 0 || len(leaf.Raw) > maxLeaf || slices.Contains(intermediates, nil) {
 		return nil, refuse(ReasonMalformed)
 	}
 	if len(intermediates) > maxIntermediate {
@@ -80,9 +80,7 @@ func (v *Verifier) verifyChain(leaf *x509.Certificate, intermediates []*x509.Cer
 	if err != nil {
 		return nil, err
 	}
-	if len(leaf.Raw) <= maxRemembered {
-		t.remembered.put(&remembered{leaf: key, with: with, paths: paths})
-	}
+	t.remembered.put(&remembered{leaf: key, with: with, paths: paths})
 	return judge(paths, now, v.stale)
 }
 

@@ -32,7 +32,9 @@ func readClientCertChain(chain string) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		ders = append(ders, der)
+		if ders = append(ders, der); isTooMany(ders) {
+			return nil, errMalformed
+		}
 	}
 	if len(ders) > 1 {
 		return ders, nil

@@ -17,10 +17,15 @@ func readDER(value, _ string, _ int) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		ders = append(ders, der)
+		if ders = append(ders, der); isTooMany(ders) {
+			return nil, errMalformed
+		}
 	}
 	return ders, nil
 }
+
+// isTooMany is asked while certificates are taken apart: a header has room for thousands that are none.
+func isTooMany(ders [][]byte) bool { return len(ders)-1 > maxIntermediate }
 
 // decodeBase64 takes exactly what an encoder makes (RFC 4648 section 4): one text for any bytes.
 func decodeBase64(s string) ([]byte, error) {
@@ -43,14 +48,16 @@ func splitDER(b []byte) ([][]byte, error) {
 		if err != nil {
 			return nil, errMalformed
 		}
-		ders, b = append(ders, one.FullBytes), rest
+		if ders, b = append(ders, one.FullBytes), rest; isTooMany(ders) {
+			return nil, errMalformed
+		}
 	}
 	return ders, nil
 }
 
 // parse parses a leaf and its intermediates, each one certificate and nothing else.
 func parse(ders [][]byte) ([]*x509.Certificate, error) {
-	if len(ders) == 0 || len(ders)-1 > maxIntermediate {
+	if len(ders) == 0 || isTooMany(ders) || len(ders[0]) > maxLeaf {
 		return nil, errMalformed
 	}
 	certs := make([]*x509.Certificate, len(ders))

@@ -11,7 +11,7 @@ import (
 const (
 	memorySets      = 1024
 	memoryWays      = 4
-	maxRemembered   = 16 << 10 // of the leaf's DER
+	maxLeaf         = 16 << 10 // bytes of DER
 	maxIntermediate = 10
 )
 

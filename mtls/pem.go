@@ -35,11 +35,13 @@ func pemBlocks(text string) ([][]byte, error) {
 		if !ok {
 			return nil, errMalformed
 		}
-		der, err := decodeBase64(strings.Join(strings.FieldsFunc(body, isBlank), ""))
+		der, err := decodeBase64(withoutBlanks(body))
 		if err != nil {
 			return nil, err
 		}
-		ders, rest = append(ders, der), after
+		if ders, rest = append(ders, der), after; isTooMany(ders) {
+			return nil, errMalformed
+		}
 	}
 	return ders, nil
 }
@@ -54,4 +56,12 @@ func cutPEM(text string) (body, after string, ok bool) {
 		(after == "" || strings.IndexAny(after, blanks) == 0)
 }
 
-func isBlank(r rune) bool { return strings.ContainsRune(blanks, r) }
+func withoutBlanks(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if c := s[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}

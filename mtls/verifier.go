@@ -31,7 +31,7 @@ func (v *Verifier) current() *trust {
 //
 // ErrNoCertificate means that the client has presented none, or has not yet proved that the key is its own: the handshake is not
 // complete. An error that is ErrRefused means that the certificate is not good, and [ReasonOf] says why; any other that revocation could
-// not be decided. The chains that crypto/tls has found do not matter.
+// not be decided. A certificate of more than 16 KiB is [ReasonMalformed]. The chains that crypto/tls has found do not matter.
 func (v *Verifier) Verify(state *tls.ConnectionState) (*Peer, error) {
 	if v.current() == nil {
 		return nil, errNotMade

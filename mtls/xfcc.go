@@ -9,7 +9,9 @@ import (
 
 const (
 	maxHops     = 10
-	maxElements = 32 // those of the hops, and the client's own
+	maxElements = 32  // those of the hops, and the client's own
+	maxPairs    = 256 // of all elements
+	maxKey      = 64  // bytes
 )
 
 // An element is what one proxy says about the certificate of whoever has connected to it. Nothing else in it is believed.
@@ -42,9 +44,9 @@ func readXFCC(value, _ string, hops int) ([][]byte, error) {
 // splitXFCC takes the header apart: elements with commas between them, of pairs with semicolons between them.
 func splitXFCC(value string) ([]element, error) {
 	elements := []element{{}}
-	for rest := value; ; {
+	for rest, pairs := value, 1; ; pairs++ {
 		key, text, after, ok := cutPair(rest)
-		if !ok || !elements[len(elements)-1].add(key, text) {
+		if !ok || pairs > maxPairs || !elements[len(elements)-1].add(key, text) {
 			return nil, errMalformed
 		}
 		switch {
@@ -62,10 +64,11 @@ func splitXFCC(value string) ([]element, error) {
 
 // cutPair returns the pair that s begins with, and what follows it.
 func cutPair(s string) (key, value, after string, ok bool) {
-	key, value, found := strings.Cut(s, "=")
-	if !found || !isToken(key) {
+	equals := strings.IndexByte(s[:min(len(s), maxKey+1)], '=')
+	if equals < 0 || !isToken(s[:equals]) {
 		return "", "", "", false
 	}
+	key, value = s[:equals], s[equals+1:]
 	if quoted, yes := strings.CutPrefix(value, `"`); yes {
 		value, after, ok = cutQuoted(quoted)
 		return key, value, after, ok

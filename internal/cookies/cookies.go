@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	maxNumber = 1000
+	maxNumber = 200 // browsers keep at most 180 for a site
 	maxSize   = 64 << 10
 )
 
-// TooMany reports whether there are more cookies in the lines of a request's Cookie headers than are looked at: 1,000 of them, or 64 KiB.
+// TooMany reports whether there are more cookies in the lines of a request's Cookie headers than are looked at: 200 of them, or 64 KiB.
 func TooMany(lines []string) bool {
 	number, size := len(lines), 0
 	if number > maxNumber {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/url"
+	"strings"
 
 	"github.com/perimeter-go/perimeter/middleware"
 )
@@ -26,6 +27,13 @@ func (a *attributes) text(key, value string) {
 	}
 }
 
+// own adds a text that may be part of a longer one, such as the request line, which whoever keeps the record would keep with it.
+func (a *attributes) own(key, value string) {
+	if value != "" {
+		a.add(slog.String(key, strings.Clone(encode(value))))
+	}
+}
+
 func (t *Trail) describe(record *slog.Record, d *middleware.Decision, share uint64) {
 	var a attributes
 	r, id := d.Request, &d.Identity
@@ -34,8 +42,8 @@ func (t *Trail) describe(record *slog.Record, d *middleware.Decision, share uint
 	if d.Status != 0 {
 		a.add(slog.Int("status", d.Status))
 	}
-	a.text("method", r.Method)
-	a.text("path", path(d))
+	a.own("method", r.Method)
+	a.own("path", path(d))
 	a.text("rule", d.Rule)
 	a.text("credential", d.Credential)
 	a.text("how", d.How)

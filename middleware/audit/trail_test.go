@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,6 +93,28 @@ func TestTheHandlerIsGivenTheRequestsContext(t *testing.T) {
 	r = r.WithContext(context.WithValue(r.Context(), name{}, "trace-1"))
 	guarded(t, as(alice), newTrail(t, h, audit.Config{}), middleware.Rule{Pattern: "/"}).ServeHTTP(deaf{http.Header{}}, r)
 	require.Equal(t, "trace-1", seen)
+}
+
+// A handler may keep records, in a queue say. What they keep alive is what they say, and not the request line that it was a part of.
+func TestARecordKeepsNothingElseAlive(t *testing.T) {
+	var kept []slog.Record
+	h := handling(func(_ context.Context, r slog.Record) error { kept = append(kept, r); return nil })
+	r := get("/")
+	line := "GET /orders?x=y"
+	r.Method, r.URL.Path = line[:3], line[4:11]
+	guarded(t, as(alice), newTrail(t, h, audit.Config{}), middleware.Rule{Pattern: "/"}).ServeHTTP(deaf{http.Header{}}, r)
+	require.Len(t, kept, 1)
+	said := map[string]string{"method": "GET", "path": "/orders"}
+	kept[0].Attrs(func(a slog.Attr) bool {
+		if want, ok := said[a.Key]; ok {
+			require.Equal(t, want, a.Value.String())
+			at := uintptr(unsafe.Pointer(unsafe.StringData(a.Value.String()))) - uintptr(unsafe.Pointer(unsafe.StringData(line)))
+			require.Greater(t, at, uintptr(len(line)), a.Key)
+			delete(said, a.Key)
+		}
+		return true
+	})
+	require.Empty(t, said)
 }
 
 // handling is a handler made of its one method.

@@ -30,7 +30,8 @@ func (h *Headers) Rewrite(pr *httputil.ProxyRequest) {
 
 // Handler passes requests to next with the identity written into a copy of their header. The request that it is given is left as it is.
 //
-// Managed names are also removed from the Connection header, so that a proxy behind it does not remove what has been set.
+// Managed names are also removed from the Connection header, so that a proxy behind it does not remove what has been set; one
+// of more than 1 KiB is removed.
 func (h *Headers) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := r.WithContext(r.Context())

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,6 +147,9 @@ func TestOtherConnectionOptionsStay(t *testing.T) {
 		{[]string{"X-Own ,X-Identity-Subject,Upgrade"}, []string{"X-Own, Upgrade"}},
 		{[]string{"X-Identity-Subject", " Upgrade,  X-Own"}, []string{" Upgrade,  X-Own"}},
 		{[]string{"X-Identity-Subject, x_identity_kind"}, nil},
+		{[]string{strings.Repeat("x", 1023)}, []string{strings.Repeat("x", 1023)}},
+		{[]string{strings.Repeat("x", 1024)}, nil},
+		{slices.Repeat([]string{""}, 1025), nil},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header["Connection"] = row.in

@@ -7,9 +7,19 @@ import (
 	"strings"
 )
 
+const maxConnection = 1 << 10
+
 // unname takes the managed names out of the Connection header, which asks the next proxy to remove what it names (RFC 9110
-// section 7.6.1). It replaces values and does not write into them.
+// section 7.6.1). It replaces values and does not write into them. A header that is longer than anybody's needs to be is removed, since it is for the
+// next proxy only.
 func unname(h http.Header, managed names) {
+	size := 0
+	for _, line := range h["Connection"] {
+		if size += len(line) + len(","); size > maxConnection {
+			delete(h, "Connection")
+			return
+		}
+	}
 	filter(h, "Connection", ",", managed.has)
 }
 

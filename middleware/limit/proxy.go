@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// What is looked at of X-Forwarded-For: so many entries from the end, and so many bytes of each, its blanks included.
+const (
+	maxEntries = 32
+	maxEntry   = 64
+)
+
 // proxies are those who are believed about whom they speak for.
 type proxies struct{ trusted []netip.Prefix }
 
@@ -30,8 +36,12 @@ func (p proxies) speakFor(r *http.Request) (client netip.Addr, forwarded bool) {
 	if len(p.trusted) == 0 || len(r.Header["X-Forwarded-For"]) == 0 || !p.trust(remote(r.RemoteAddr)) {
 		return client, false
 	}
+	left := maxEntries
 	for _, list := range slices.Backward(r.Header["X-Forwarded-For"]) {
-		for more := true; more; {
+		for more := true; more; left-- {
+			if left == 0 {
+				return client, forwarded
+			}
 			var entry string
 			entry, list, more = cutLast(list)
 			said := forwardedAddr(entry)
@@ -47,10 +57,19 @@ func (p proxies) speakFor(r *http.Request) (client netip.Addr, forwarded bool) {
 	return client, forwarded
 }
 
-// cutLast takes the last entry off a list. more is false if it was the only one.
+// cutLast takes the last entry off a list. more is false if it was the only one. One that is too long is none.
 func cutLast(list string) (entry, before string, more bool) {
-	i := strings.LastIndexByte(list, ',')
-	return strings.Trim(list[i+1:], " \t"), list[:max(i, 0)], i >= 0 // RFC 9110 section 5.6.1: optional white space around entries
+	start := max(0, len(list)-maxEntry-len(","))
+	i := strings.LastIndexByte(list[start:], ',')
+	switch {
+	case i >= 0:
+		i += start
+		return strings.Trim(list[i+1:], " \t"), list[:i], true // RFC 9110 section 5.6.1: optional white space around entries
+	case len(list) > maxEntry:
+		return "", "", false
+	default:
+		return strings.Trim(list, " \t"), "", false
+	}
 }
 
 // remote reads Request.RemoteAddr. Some middlewares leave the port out.

@@ -3,6 +3,7 @@ package limit_test
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,13 @@ func TestWhomARequestCountsFor(t *testing.T) {
 		{name: "an entry with brackets", remote: "10.0.0.1:7", forwarded: []string{"[2001:db8::1]"}, want: "2001:db8::1"},
 		{name: "an entry with brackets and a port", remote: "10.0.0.1:7", forwarded: []string{"[2001:db8::1]:4711"}, want: "2001:db8::1"},
 		{name: "an entry of IPv4 inside of IPv6", remote: "10.0.0.1:7", forwarded: []string{"::ffff:198.51.100.1"}, want: "198.51.100.1"},
+		{name: "31 proxies in a row", remote: "10.0.0.1:7", forwarded: []string{"198.51.100.1" + strings.Repeat(", 10.0.0.2", 31)}, want: "198.51.100.1"},
+		{name: "a proxy more", remote: "10.0.0.1:7", forwarded: []string{"198.51.100.1" + strings.Repeat(", 10.0.0.2", 32)}, want: "10.0.0.2"},
+		{name: "a proxy more, in as many headers", remote: "10.0.0.1:7", forwarded: append([]string{"198.51.100.1"}, slices.Repeat([]string{"10.0.0.2"}, 32)...), want: "10.0.0.2"},
+		{name: "an entry of 64 bytes", remote: "10.0.0.1:7", forwarded: []string{strings.Repeat(" ", 52) + "198.51.100.1"}, want: "198.51.100.1"},
+		{name: "a byte more", remote: "10.0.0.1:7", forwarded: []string{strings.Repeat(" ", 53) + "198.51.100.1"}, want: "10.0.0.1"},
+		{name: "an entry of 64 bytes in a list", remote: "10.0.0.1:7", forwarded: []string{"203.0.113.1," + strings.Repeat(" ", 52) + "198.51.100.1,10.0.0.2"}, want: "198.51.100.1"},
+		{name: "a byte more in a list", remote: "10.0.0.1:7", forwarded: []string{"203.0.113.1," + strings.Repeat(" ", 53) + "198.51.100.1,10.0.0.2"}, want: "10.0.0.2"},
 		{name: "tabs and blanks around entries", remote: "10.0.0.1:7", forwarded: []string{"\t198.51.100.1 ,  10.0.0.2\t"}, want: "198.51.100.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

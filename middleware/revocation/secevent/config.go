@@ -34,7 +34,7 @@ type Config struct {
 	// Lifetime is how long the longest credential lives: an entry may be forgotten that long after its event. Default 24 h.
 	Lifetime time.Duration
 	// Authorization is the value of the Authorization header that the transmitter sends, such as "Bearer " and a secret that was
-	// agreed on (RFC 8935 section 3). Empty: it sends none that counts; the token's signature is what is believed in any case.
+	// agreed on (RFC 8935 section 3), of 8 KiB at most. Empty: it sends none that counts; the token's signature is what is believed in any case.
 	Authorization string
 	// OnEvent is told of each event of a token that was accepted, by its type, and whether it was acted upon. The type is the transmitter's
 	// text. Nil: nobody is told.
@@ -64,6 +64,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.Lifetime < 0 {
 		errs = append(errs, fmt.Errorf("secevent: Lifetime is %v", c.Lifetime))
+	}
+	if len(c.Authorization) > maxSecret {
+		errs = append(errs, fmt.Errorf("secevent: Authorization has %d bytes, more than %d", len(c.Authorization), maxSecret))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

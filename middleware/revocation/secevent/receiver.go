@@ -17,6 +17,8 @@ import (
 const (
 	mediaType  = "application/secevent+jwt" // RFC 8417 section 7.2
 	maxBody    = 32 << 10                   // more than a token may have
+	maxKind    = 256                        // of the Content-Type
+	maxSecret  = 8 << 10                    // of the Authorization
 	retryAfter = "5"
 )
 
@@ -71,7 +73,11 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) error {
 	if !r.isTransmitter(req) {
 		return reject(notAuthentic, "the Authorization header is not the one agreed on")
 	}
-	if kind, _, err := mime.ParseMediaType(req.Header.Get("Content-Type")); err != nil || kind != mediaType {
+	kind := req.Header.Get("Content-Type")
+	if len(kind) > maxKind {
+		return reject(invalidRequest, "the Content-Type is too long")
+	}
+	if kind, _, err := mime.ParseMediaType(kind); err != nil || kind != mediaType {
 		return reject(invalidRequest, "the content is not "+mediaType)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
@@ -91,7 +97,7 @@ func (r *receiver) isTransmitter(req *http.Request) bool {
 		return true
 	}
 	values := req.Header["Authorization"]
-	if len(values) != 1 {
+	if len(values) != 1 || len(values[0]) > maxSecret {
 		return false
 	}
 	have, want := sha256.Sum256([]byte(values[0])), sha256.Sum256([]byte(r.config.Authorization))

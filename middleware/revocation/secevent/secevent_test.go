@@ -241,6 +241,7 @@ func TestWhoMayPost(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, w.post(w.token(), "Authorization", "Bearer s3cr3t").Code)
 	for name, header := range map[string][]string{
 		"nobody": nil, "another": {"Authorization", "Bearer other"}, "two": {"Authorization", "Bearer s3cr3t", "Authorization", "Bearer s3cr3t"}, "in another case": {"Authorization", "bearer s3cr3t"},
+		"of a megabyte": {"Authorization", "Bearer s3cr3t" + strings.Repeat(" ", 1<<20)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := w.post(w.token(), header...)
@@ -249,7 +250,13 @@ func TestWhoMayPost(t *testing.T) {
 			require.NotContains(t, rec.Body.String(), "s3cr3t")
 		})
 	}
-	require.Contains(t, newWorld(t).post("", "Content-Type", "application/json").Body.String(), "invalid_request")
+	long := strings.Repeat("x", 8<<10)
+	w = newWorld(t, func(c *secevent.Config) { c.Authorization = long })
+	require.Equal(t, http.StatusAccepted, w.post(w.token(), "Authorization", long).Code)
+	w = newWorld(t)
+	require.Contains(t, w.post("", "Content-Type", "application/json").Body.String(), "invalid_request")
+	require.Equal(t, http.StatusAccepted, w.post(w.token(), "Content-Type", "application/secevent+jwt;a="+strings.Repeat("b", 229)).Code)
+	require.Contains(t, w.post(w.token(), "Content-Type", "application/secevent+jwt;a="+strings.Repeat("b", 230)).Body.String(), "too long")
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/events", nil))
 	require.Equal(t, http.StatusMethodNotAllowed, rec.Code)
@@ -291,8 +298,9 @@ func TestATokenThatIsSentTwiceDoesNoHarm(t *testing.T) {
 }
 
 func TestMistakesOfConfiguration(t *testing.T) {
-	_, err := secevent.New(secevent.Config{Issuers: []string{""}, Lifetime: -1})
-	require.EqualError(t, err, "secevent: Verifier is nil\nsecevent: Issuers is empty, or one of them is\nsecevent: Record is nil\nsecevent: Lifetime is -1ns")
+	_, err := secevent.New(secevent.Config{Issuers: []string{""}, Lifetime: -1, Authorization: strings.Repeat("x", 8<<10+1)})
+	require.EqualError(t, err, "secevent: Verifier is nil\nsecevent: Issuers is empty, or one of them is\nsecevent: Record is nil\nsecevent: Lifetime is -1ns\n"+
+		"secevent: Authorization has 8193 bytes, more than 8192")
 	_, err = secevent.New(secevent.Config{Verifier: (*token.Verifier)(nil), Record: func(context.Context, []revocation.Entry) error { return nil }})
 	require.EqualError(t, err, "secevent: Verifier is nil\nsecevent: Issuers is empty, or one of them is")
 }
