@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -44,7 +45,11 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	usual := i.Sign(alg, nil, claims)
 	signature := usual[strings.LastIndexByte(usual, '.'):]
 	head := `{"alg":"` + alg + `","kid":"` + i.KeyID(alg) + `"`
+	var dearest []string // tokens
 	bearer := func(name, credential string) {
+		if name == "a header of escapes, and an issuer far back" {
+			dearest = append(dearest, credential)
+		}
 		list = append(list, hostile{name, get("/", "Authorization: Bearer "+credential)})
 	}
 	for _, part := range []string{"x", "~", "+", "~xxxxxxx", "."} {
@@ -92,6 +97,26 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 			list = append(list, hostile{"a path of " + name, get("/"+strings.Repeat(part, (size-1)/len(part)), "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")})
 		}
 	}
+	chance := rand.New(rand.NewPCG(1, 2))
+	mixed := func(size int, parts ...string) string {
+		var b strings.Builder
+		for part := parts[chance.IntN(len(parts))]; b.Len()+len(part) < size; part = parts[chance.IntN(len(parts))] {
+			b.WriteString(part)
+		}
+		return b.String()
+	}
+	escapedPath := "/" + mixed(8<<10, "%c3%a9", "%C3%9F", "%e2%82%ac", "%E6%97%A5", "%F0%9F%98%80", "a", "b", "c", "/x")
+	manyCookies := mixed(3000, "a=b; ", "ab=c;", "abc=; ", "abcdef=ghijkl;", ";", "sessio=b; ")
+	manyCookies = strings.Join(strings.SplitAfter(manyCookies, ";")[:195], "")
+	for name, path := range map[string]string{
+		"escapes by chance": escapedPath, "letters by chance": "/" + mixed(8<<10, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")[:4<<10], "segments by chance": "/" + mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"),
+	} {
+		list = append(list, hostile{"a path of " + name, get(strings.ToValidUTF8(path, ""), "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")})
+	}
+	list = append(list,
+		hostile{"cookies by chance", get("/", "Cookie: "+manyCookies)},
+		hostile{"addresses of proxies", get("/", "X-Forwarded-For: "+strings.Repeat("203.0.113.1,", 80000)+"203.0.113.1")},
+		hostile{"everything at once", get(escapedPath, "Cookie: "+manyCookies, "Authorization: Bearer "+dearest[0], "X-Forwarded-For: "+strings.Repeat("203.0.113.1,", 1000))})
 	for name, names := range map[string]int{"a certificate": 1, "a certificate of many names": 1000, "a certificate of as many names as fit": 3400} {
 		wrong := "Authorization: Bearer " + usual[:len(usual)-8] + "AAAAAAAA"
 		direct := from(manyNames(tb, names), wrong)
@@ -133,7 +158,7 @@ func hostileGuard(tb testing.TB, i *localissuer.Issuer, limited bool) http.Handl
 	require.NoError(tb, err)
 	o := middleware.Options{Forwarded: forwardedFrom(tb, nil, "192.0.2.0/24")}
 	if limited {
-		o.Limiter, err = limit.New(limit.Config{PerMinute: 6000, Burst: 6000, Cookies: []string{"session"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+		o.Limiter, err = limit.New(limit.Config{PerMinute: 6000, Burst: 6000, Cookies: []string{"session"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("203.0.113.0/24")}})
 		require.NoError(tb, err)
 		o.Observer, err = audit.New(slog.NewJSONHandler(nowhere{}, nil), audit.Config{Key: make([]byte, 32), Cookies: []string{"session"}})
 		require.NoError(tb, err)
