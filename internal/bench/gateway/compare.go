@@ -70,7 +70,7 @@ func compare(ctx context.Context, s *stage, ways []way, l load, rounds int, prog
 }
 
 // supplies makes one token to repeat, and as many new ones as no run uses up: twice what the least check takes of one that is repeated,
-// which it checks each time.
+// which it checks each time. Of three trials the best counts, since a busy machine only slows them.
 func (s *stage) supplies(ctx context.Context, l load) (again, fresh supply, err error) {
 	if again.file, err = write(s.dir, "again", []string{s.issuer.Token(s.alg, outlasting)}); err != nil {
 		return again, fresh, err
@@ -78,11 +78,15 @@ func (s *stage) supplies(ctx context.Context, l load) (again, fresh supply, err 
 	again.again = true
 	trial := l
 	trial.lasting = time.Second
-	got, err := s.measure(ctx, ways[leastAgain], trial, again)
-	if err != nil {
-		return again, fresh, err
+	best := 0.0
+	for range 3 {
+		got, err := s.measure(ctx, ways[leastAgain], trial, again)
+		if err != nil {
+			return again, fresh, err
+		}
+		best = max(best, got.rate)
 	}
-	tokens, err := mint(ctx, s.issuer, s.alg, int(2*got.rate*l.lasting.Seconds()))
+	tokens, err := mint(ctx, s.issuer, s.alg, int(2*best*l.lasting.Seconds()))
 	if err != nil {
 		return again, fresh, err
 	}
