@@ -109,9 +109,9 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	manyCookies := mixed(3000, "a=b; ", "ab=c;", "abc=; ", "abcdef=ghijkl;", ";", "sessio=b; ")
 	manyCookies = strings.Join(strings.SplitAfter(manyCookies, ";")[:195], "")
 	for name, path := range map[string]string{
-		"escapes by chance": escapedPath, "letters by chance": "/" + mixed(8<<10, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")[:4<<10], "segments by chance": "/" + mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"),
+		"escapes by chance": escapedPath, "letters by chance": "/" + mixed(8<<10, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x"), "segments by chance": "/" + mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"),
 	} {
-		list = append(list, hostile{"a path of " + name, get(strings.ToValidUTF8(path, ""), "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")})
+		list = append(list, hostile{"a path of " + name, get(path, "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")})
 	}
 	list = append(list,
 		hostile{"cookies by chance", get("/", "Cookie: "+manyCookies)},
@@ -175,7 +175,7 @@ func TestCostlyRequestsAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusOK, serve(h, get("/", "Authorization: Bearer "+i.AccessToken(audience))).Code)
 	for _, c := range hostiles(t, i, "ES256") {
 		want := []int{http.StatusBadRequest, http.StatusUnauthorized}
-		if len(c.r.URL.EscapedPath()) > 8<<10 {
+		if len(c.r.URL.Path) > 8<<10 {
 			want = []int{http.StatusRequestURITooLong}
 		}
 		require.Contains(t, want, serve(h, c.r).Code, c.name)

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 
@@ -60,6 +61,7 @@ func (p *possession) find() (thumbprint string, err error) {
 }
 
 func (p *possession) look() {
+	p.err = errUnread // until it is read: also after a panic
 	seen := p.seen
 	if seen == nil {
 		seen = handshake
@@ -67,11 +69,15 @@ func (p *possession) look() {
 	thumbprint, err := seen(p.r)
 	switch {
 	case err == nil:
-		p.thumbprint = thumbprint
-	case !errors.Is(err, mtls.ErrNoCertificate):
+		p.thumbprint, p.err = thumbprint, nil
+	case errors.Is(err, mtls.ErrNoCertificate):
+		p.err = nil
+	default:
 		p.err = aboutCert(err)
 	}
 }
+
+var errUnread = fmt.Errorf("%w: the certificate could not be looked at", ErrUndecided)
 
 // mistake is what is wrong with the certificate that was forwarded with a token that is good otherwise, bound or not. In a handshake there are no
 // mistakes.

@@ -194,6 +194,34 @@ func TestWhatIsForwardedCannotBeDecided(t *testing.T) {
 	}
 }
 
+// Whoever asks for a certificate and survives a panic has not been told that there is none.
+func TestACertificateThatCannotBeLookedAtIsNotNone(t *testing.T) {
+	i := localissuer.New("https://id.example")
+	claims, err := newVerifier(t, i).Verify(t.Context(), i.AccessToken(audience))
+	require.NoError(t, err)
+	v := surviving{claims}
+	g, err := middleware.New(middleware.JWT(v), &middleware.Options{Forwarded: panicking{}})
+	require.NoError(t, err)
+	requireAnswer(t, want{status: 503, retryAfter: "5"}, g.Handler(reached), bearer(jws))
+}
+
+// surviving takes every token, whatever its proof does.
+type surviving struct{ claims *token.Claims }
+
+func (v surviving) Verify(_ context.Context, _ string, have ...token.Proof) (claims *token.Claims, err error) {
+	defer func() { claims, err = v.claims, nil }()
+	defer func() { _ = recover() }()
+	_, err = have[0].Find()
+	return nil, err
+}
+
+// panicking panics when it is asked for a thumbprint.
+type panicking struct{ forwarding }
+
+func (panicking) Thumbprint(netip.Addr, *tls.ConnectionState, map[string][]string) (string, error) {
+	panic("no thumbprint")
+}
+
 func TestWhatIsToldOfAMalformedCertificate(t *testing.T) {
 	i := localissuer.New("https://id.example")
 	for name, kind := range tokenKinds(t, i) {

@@ -193,7 +193,7 @@ func registers(mux *http.ServeMux, pattern string) (ok bool) {
 // CONNECT; and any form but origin-form (RFC 9112 section 3.2), that is, a target with a scheme or host in a request that
 // came over a connection. Headers have no say: neither method overrides nor X-Forwarded-*, X-Original-URL and the like.
 //
-// A path of more than 8 KiB, with its escapes, is refused with 414.
+// A path of more than 8 KiB, as it was sent, is refused with 414.
 //
 // What passes goes on with the very bytes that were judged. Some routers, chi among them, match the path as the client has
 // spelled it where it is encoded more than necessary (RawPath), most match the decoded one. A request that comes under

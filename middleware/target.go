@@ -8,26 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxPath is the length of the longest path that is looked at, in bytes with its escapes. RFC 9110 section 4.1 asks servers to take 8,000, and
+// maxPath is the length of the longest path that is looked at, in bytes as it is sent. RFC 9110 section 4.1 asks servers to take 8,000, and
 // few take more by default.
 const maxPath = 8 << 10
 
-// plainLength is how long each byte is in the plain encoding of a path, which is 1 or 3.
-var plainLength = func() (length [256]int) {
-	for c := range length {
-		length[c] = len((&url.URL{Path: "/" + string([]byte{byte(c)})}).EscapedPath()) - len("/")
-	}
-	return length
-}()
-
-// isTooLong reports whether the path is longer than is worth reading before it is known who asks. What was sent without an escape that it has in
-// the plain encoding counts as if it had it.
+// isTooLong reports whether the path is longer than is worth reading before it is known who asks.
 func isTooLong(u *url.URL) bool {
-	if u == nil || 3*len(u.Path) <= maxPath && len(u.RawPath) <= maxPath {
+	switch {
+	case u == nil:
 		return false
-	}
-	if max(len(u.Path), len(u.RawPath)) > maxPath {
+	case max(len(u.Path), len(u.RawPath)) > maxPath:
 		return true
+	case u.RawPath != "" || 3*len(u.Path) <= maxPath:
+		return false
 	}
 	length := 0
 	for i := range len(u.Path) {
@@ -35,6 +28,14 @@ func isTooLong(u *url.URL) bool {
 	}
 	return length > maxPath
 }
+
+// plainLength is how long each byte is in the plain encoding of a path, in which it is sent without a RawPath: 1 or 3.
+var plainLength = func() (length [256]int) {
+	for c := range length {
+		length[c] = len((&url.URL{Path: "/" + string([]byte{byte(c)})}).EscapedPath()) - len("/")
+	}
+	return length
+}()
 
 // hasOneReading reports whether every sane reader of the request target sees the same path. Nothing is repaired: what a
 // backend might read otherwise is refused before any rule is looked at.

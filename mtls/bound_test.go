@@ -38,20 +38,9 @@ func TestALeafHas16KiBAtMost(t *testing.T) {
 // What is no certificate at all ends being taken apart when there are more pieces of it than certificates may be.
 func TestWhatIsTakenApartIsBounded(t *testing.T) {
 	leaf := mint(t, newRoot(t, "root"))
-	pairs := func(n int) string { return strings.Repeat("By=a;", n-3) + envoy(leaf) } // which has three
-	for _, row := range []struct {
-		name   string
-		format mtls.Format
-		good   string
-		bad    string
-	}{
-		{"pairs of XFCC", mtls.FormatXFCC, pairs(256), pairs(257)},
-		{"a key of XFCC", mtls.FormatXFCC, strings.Repeat("k", 64) + "=a;" + envoy(leaf), strings.Repeat("k", 65) + "=a;" + envoy(leaf)},
-	} {
-		f := reader(t, row.format)
-		requireRead(t, f, headers("X-Forwarded-Client-Cert", row.good), leaf)
-		requireMalformed(t, f, headers("X-Forwarded-Client-Cert", row.bad))
-	}
+	xfcc := reader(t, mtls.FormatXFCC)
+	requireRead(t, xfcc, headers("X-Forwarded-Client-Cert", strings.Repeat("k", 64)+"=a;"+envoy(leaf)), leaf)
+	requireMalformed(t, xfcc, headers("X-Forwarded-Client-Cert", strings.Repeat("k", 65)+"=a;"+envoy(leaf)))
 	many := func(part, sep string) string { return strings.Repeat(part+sep, 60<<10/len(part+sep)) + part }
 	for _, row := range []struct {
 		format mtls.Format
@@ -59,9 +48,8 @@ func TestWhatIsTakenApartIsBounded(t *testing.T) {
 	}{
 		{mtls.FormatDER, headers("X-Forwarded-Tls-Client-Cert", many("AAAA", ","))},
 		{mtls.FormatPEM, headers("X-SSL-Client-Cert", many("-----BEGIN CERTIFICATE----- AAAA -----END CERTIFICATE-----", " "))},
-		{mtls.FormatPEM, headers("X-SSL-Client-Cert", "-----BEGIN CERTIFICATE----- "+many("A", " ")+" -----END CERTIFICATE-----")},
 		{mtls.FormatClientCert, headers("Client-Cert", item(leaf.Raw), "Client-Cert-Chain", many(":AAAA:", ","))},
-		{mtls.FormatClientCert, headers("Client-Cert", item(leaf.Raw), "Client-Cert-Chain", item([]byte(many("0\x00", ""))))},
+		{mtls.FormatClientCert, headers("Client-Cert", item(leaf.Raw), "Client-Cert-Chain", item([]byte(many("0\x00", "")[:40<<10])))},
 	} {
 		f := reader(t, row.format)
 		requireMalformed(t, f, row.h)

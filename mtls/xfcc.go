@@ -9,9 +9,8 @@ import (
 
 const (
 	maxHops     = 10
-	maxElements = 32  // those of the hops, and the client's own
-	maxPairs    = 256 // of all elements
-	maxKey      = 64  // bytes
+	maxElements = 32 // those of the hops, and the client's own
+	maxKey      = 64 // bytes
 )
 
 // An element is what one proxy says about the certificate of whoever has connected to it. Nothing else in it is believed.
@@ -44,9 +43,9 @@ func readXFCC(value, _ string, hops int) ([][]byte, error) {
 // splitXFCC takes the header apart: elements with commas between them, of pairs with semicolons between them.
 func splitXFCC(value string) ([]element, error) {
 	elements := []element{{}}
-	for rest, pairs := value, 1; ; pairs++ {
+	for rest := value; ; {
 		key, text, after, ok := cutPair(rest)
-		if !ok || pairs > maxPairs || !elements[len(elements)-1].add(key, text) {
+		if !ok || !elements[len(elements)-1].add(key, text) {
 			return nil, errMalformed
 		}
 		switch {

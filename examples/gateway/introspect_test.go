@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/introspect"
+	"github.com/perimeter-go/perimeter/middleware"
 )
 
 const gatewayClient = "orders-gateway"
@@ -372,7 +374,11 @@ func TestOnlyACallSaysWhetherTheEndpointWorks(t *testing.T) {
 			_, _ = io.WriteString(w, `{"error":"unsupported_token_type"}`)
 			return
 		}
-		writeJSON(w, members{"active": true, "aud": audience, "scope": "orders:read"})
+		answer := members{"active": true, "aud": audience, "scope": "orders:read"}
+		if r.PostFormValue("token") == "bound" {
+			answer["cnf"] = members{"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"}
+		}
+		writeJSON(w, answer)
 	})
 	w := a.another(ok, members{"issuers": []any{a.section(nil, there, members{"ttl": "1h"})}})
 	require.Equal(t, 503, w.get("/orders/7", "odd").StatusCode)
@@ -384,6 +390,13 @@ func TestOnlyACallSaysWhetherTheEndpointWorks(t *testing.T) {
 	require.Zero(t, w.logged("introspection works again"), "that a token is remembered is no recovery")
 	require.Equal(t, 200, w.get("/orders/7", "new").StatusCode)
 	requireLogged(t, w, "introspection works again", 1)
+
+	teller := w.server.gateway.issuers[0].teller
+	teller.health.failed(time.Now().Add(-time.Hour), "long ago")
+	malformed := func() (string, error) { return "", fmt.Errorf("%w: malformed", middleware.ErrRefused) }
+	_, err := teller.Introspect(t.Context(), "bound", introspect.Proof{Method: "x5t#S256", Find: malformed})
+	require.ErrorIs(t, err, middleware.ErrRefused)
+	requireLogged(t, w, "introspection works again", 2)
 }
 
 // endpoint is an introspection endpoint of a test's own.

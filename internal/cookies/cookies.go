@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxNumber = 200 // browsers keep at most 180 for a site
+	maxNumber = 200 // RFC 6265 section 6.1 asks browsers for 50 of a site; Chrome keeps 180
 	maxSize   = 64 << 10
 )
 

@@ -31,6 +31,12 @@ type mac struct {
 // maxToken is above what any verifier reads. Of a longer token only the beginning is hashed.
 const maxToken = 16 << 10
 
+// As [middleware.FromHeader] has it: a longer scheme is none that is known, and no token is looked for in more, its blanks included.
+const (
+	maxScheme     = 64
+	maxCredential = 32 << 10
+)
+
 // shortHash is how many bytes of the HMAC are written: enough that no two tokens in a log meet by chance.
 const shortHash = 12
 
@@ -79,15 +85,22 @@ func (h *hasher) sum(token string) string {
 	return string(text[:])
 }
 
-// fromAuthorization returns the token in a header, and how many there are. Another scheme's credentials are none.
+// fromAuthorization returns the token in a header, and how many there are. Another scheme's credentials are none. What no guard reads for its length is
+// not read here either.
 func fromAuthorization(values []string) (token string, n int) {
 	if len(values) != 1 {
 		return "", len(values)
 	}
-	value := values[0][:min(len(values[0]), maxToken+64)] // with room for a scheme and some blanks
-	scheme, rest, _ := strings.Cut(value, " ")
+	value, rest := values[0], ""
+	scheme := value[:min(len(value), maxScheme+1)]
+	if end := strings.IndexByte(scheme, ' '); end >= 0 {
+		scheme, rest = value[:end], value[end+1:]
+	}
 	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") { // RFC 9110 section 11.1: schemes have no case
 		return "", 0
+	}
+	if len(rest) > maxCredential {
+		return "", 1
 	}
 	return strings.Trim(rest, " "), 1
 }

@@ -45,6 +45,10 @@ func TestWhichTokenIsHashed(t *testing.T) {
 		{"two places", []string{"Authorization: Bearer t", "X-Access-Token: t"}, ""},
 		{"too many cookies", []string{"Cookie: session=t" + strings.Repeat(";a", 1000)}, ""},
 		{"a token beside too many cookies", []string{"Authorization: Bearer t", "Cookie: session=u" + strings.Repeat(";a", 1000)}, hashOf("t")},
+		{"a token behind many blanks", []string{"Authorization: Bearer " + strings.Repeat(" ", 20<<10) + "t"}, hashOf("t")},
+		{"behind more than any guard reads", []string{"Authorization: Bearer " + strings.Repeat(" ", 32<<10) + "t"}, ""},
+		{"a scheme of 64 letters that is none of these", []string{"Authorization: " + strings.Repeat("x", 64) + " t", "X-Access-Token: t"}, hashOf("t")},
+		{"a scheme of a megabyte", []string{"Authorization: " + strings.Repeat("x", 1<<20), "X-Access-Token: t"}, hashOf("t")},
 		{"two cookies", []string{"Cookie: session=t; session=u"}, ""},
 		{"what no verifier reads to its end", []string{"Authorization: Bearer " + long}, hashOf(long[:16<<10])},
 	} {

@@ -31,16 +31,17 @@ func newSources(seed maphash.Seed, c Config) sources {
 	return s
 }
 
-// maxPresented is how much of a request can be told from other requests, in bytes, with perPart for each header and certificate.
-const maxPresented, perPart = 64 << 10, 64
+// maxPresented is how much of a request can be told from other requests, in bytes, with perPart for each header: more than the cookies, the
+// headers and the certificate that this module reads.
+const maxPresented, perPart = 128 << 10, 64
 
 // credential returns nothing if nothing is presented. The text of each is taken as it is: two spellings of a token are two
-// credentials. What is longer than anybody's credential is not read: it is a new one each time.
-func (s *sources) credential(r *http.Request) credential {
+// credentials. What is longer than anybody's credential is not read: it is a new one each time, and not worth to be remembered.
+func (s *sources) credential(r *http.Request) (c credential, lasting bool) {
 	if s.isTooMuch(r) {
-		return max(credential(rand.Uint64()), 1)
+		return max(credential(rand.Uint64()), 1), false
 	}
-	c := nothing
+	c = nothing
 	for i, name := range s.headers {
 		for _, value := range r.Header[name] {
 			c = s.and(c, part{place: inHeader, index: i, hash: maphash.String(s.seed, value)})
@@ -52,7 +53,7 @@ func (s *sources) credential(r *http.Request) credential {
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		c = s.and(c, part{place: inHandshake, hash: maphash.Bytes(s.seed, r.TLS.PeerCertificates[0].Raw)})
 	}
-	return c
+	return c, true
 }
 
 func (s *sources) isTooMuch(r *http.Request) bool {

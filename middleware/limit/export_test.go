@@ -9,10 +9,13 @@ import (
 func (l *Limiter) Client(r *http.Request) netip.Addr { return l.proxies.client(r) }
 
 // Credential is what a request is remembered by.
-func (l *Limiter) Credential(r *http.Request) uint64 { return uint64(l.sources.credential(r)) }
+func (l *Limiter) Credential(r *http.Request) uint64 {
+	c, _ := l.sources.credential(r)
+	return uint64(c)
+}
 
 // Remembers says whether the request's credential is known to be good.
-func (l *Limiter) Remembers(r *http.Request) bool { return l.good.has(l.sources.credential(r)) }
+func (l *Limiter) Remembers(r *http.Request) bool { return l.good.has(credential(l.Credential(r))) }
 
 // Buckets is how many there are of each fineness.
 func (l *Limiter) Buckets() (n [3]int) {

@@ -63,14 +63,14 @@ func (l *Limiter) Authenticate(r *http.Request, a middleware.Authenticator) (mid
 	if client, forwarded := l.proxies.speakFor(r); forwarded {
 		r = r.WithContext(introspect.WithPeer(r.Context(), client))
 	}
-	c := l.sources.credential(r)
+	c, lasting := l.sources.credential(r)
 	switch {
 	case l.good.has(c):
 		return l.again(r, a, c)
 	case c == nothing && !l.unlisted.Load():
 		return l.bare(r, a)
 	default:
-		return l.first(r, a, c)
+		return l.first(r, a, c, lasting)
 	}
 }
 
@@ -98,7 +98,7 @@ func (l *Limiter) bare(r *http.Request, a middleware.Authenticator) (middleware.
 }
 
 // first asks about a credential that is not known to be good, if the peer may have it examined.
-func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credential) (middleware.Identity, error) {
+func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credential, lasting bool) (middleware.Identity, error) {
 	v, wait := l.peers.enter(l.proxies.client(r), c, l.now())
 	if wait > 0 {
 		return middleware.Identity{}, &limited{time.Duration(wait)}
@@ -107,7 +107,7 @@ func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credentia
 	defer func() { l.peers.leave(&v, guess, l.now()) }() // after a panic too
 	id, err := a.Authenticate(r)
 	guess = isGuess(r, err)
-	if err == nil {
+	if err == nil && lasting {
 		l.good.add(c, id)
 	}
 	return id, err
