@@ -1,9 +1,6 @@
 package introspect
 
-import (
-	"crypto/subtle"
-	"slices"
-)
+import "github.com/perimeter-go/perimeter/internal/cnf"
 
 // Proof is something the caller has itself seen proved on the very connection or request that carries the token.
 //
@@ -20,60 +17,13 @@ type Proof struct {
 	Find func() (thumbprint string, err error)
 }
 
-// A confirmation is a member of cnf.
-type confirmation struct{ method, thumbprint string }
-
-// ofNothing is the SHA-256 of no bytes: what a proxy without a certificate sends as one's thumbprint.
-const ofNothing = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
-
-// knownMethod reports whether this package knows what a member of cnf means.
-func knownMethod(method string) bool { return method == "x5t#S256" || method == "jkt" }
-
 // proved refuses a bound token unless every member of its cnf equals one of the proofs (RFC 7800 section 3.1).
 func (r *Result) proved(have []Proof) error {
 	if !r.bound {
 		return nil
 	}
-	if len(r.confirmations) == 0 {
-		return errProof
+	if ok, err := cnf.AreProved(r.confirmations, have); ok || err != nil {
+		return err
 	}
-	for _, wanted := range r.confirmations {
-		if !wanted.mayBeProved(have) {
-			return errProof
-		}
-	}
-	for _, wanted := range r.confirmations {
-		if ok, err := wanted.isProved(have); err != nil {
-			return err
-		} else if !ok {
-			return errProof
-		}
-	}
-	return nil
-}
-
-// mayBeProved reports whether c is of a kind that a proof is for. What has no thumbprint, as a member of cnf that nobody knows, no proof is for.
-func (c confirmation) mayBeProved(have []Proof) bool {
-	return c.thumbprint != "" && c.thumbprint != ofNothing &&
-		slices.ContainsFunc(have, func(p Proof) bool { return p.Method == c.method })
-}
-
-// isProved reports whether one of the proofs is what c asks for.
-func (c confirmation) isProved(have []Proof) (bool, error) {
-	for _, h := range have {
-		if h.Method != c.method {
-			continue
-		}
-		found := h.Thumbprint
-		if h.Find != nil {
-			var err error
-			if found, err = h.Find(); err != nil {
-				return false, err
-			}
-		}
-		if subtle.ConstantTimeCompare([]byte(found), []byte(c.thumbprint)) == 1 {
-			return true, nil
-		}
-	}
-	return false, nil
+	return errProof
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/perimeter-go/perimeter/internal/cnf"
 	"github.com/perimeter-go/perimeter/internal/strictjson"
 	"github.com/perimeter-go/perimeter/scope"
 )
@@ -57,7 +58,7 @@ func (r *Result) size() int {
 		n += len(s)
 	}
 	for _, c := range r.confirmations {
-		n += len(c.method) + len(c.thumbprint)
+		n += len(c.Method) + len(c.Thumbprint)
 	}
 	return n
 }
@@ -145,9 +146,9 @@ func (r *reader) moment(value []byte) time.Time {
 // confirm reads cnf. A member that this package does not know is kept without a value, so that no proof can equal it.
 func (r *reader) confirm(value []byte) {
 	err := strictjson.Object(value, func(method string, value []byte) error {
-		asked := confirmation{method: method}
-		if knownMethod(method) {
-			asked.thumbprint = r.text(value)
+		asked := cnf.Confirmation{Method: method}
+		if cnf.IsKnown(method) {
+			asked.Thumbprint = r.text(value)
 		}
 		r.result.confirmations = append(r.result.confirmations, asked)
 		return nil

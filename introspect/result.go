@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/perimeter-go/perimeter/internal/cnf"
 	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/scope"
 )
@@ -26,7 +27,7 @@ type Result struct {
 	expiry, notBefore time.Time
 
 	bound         bool
-	confirmations []confirmation
+	confirmations []cnf.Confirmation
 	payload       []byte
 	shared        int // bytes of the texts that elements of lists are parts of
 }
@@ -59,12 +60,7 @@ func (r *Result) Expiry() time.Time { return r.get().expiry }
 // Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "". A token with a cnf was accepted
 // with a proof of everything in it.
 func (r *Result) Confirmation(method string) string {
-	for _, asked := range r.get().confirmations {
-		if asked.method == method {
-			return asked.thumbprint
-		}
-	}
-	return ""
+	return cnf.ThumbprintOf(r.get().confirmations, method)
 }
 
 // Decode reads the issuer's answer into v, a pointer, like encoding/json, but member names match in exact case only. Of a signed

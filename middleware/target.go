@@ -5,7 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/perimeter-go/perimeter/internal/validutf8"
 )
 
 // maxPath is the length of the longest path that is looked at, in bytes as it is sent. RFC 9110 section 4.1 asks servers to take 8,000, and
@@ -29,7 +30,8 @@ func isTooLong(u *url.URL) bool {
 	return length > maxPath
 }
 
-// plainLength is how long each byte is in the plain encoding of a path, in which it is sent without a RawPath: 1 or 3.
+// plainLength is how long each byte is in the plain encoding of a path, in which it is sent without a RawPath: 1 or 3. To have url.URL encode a long path
+// takes as long as a check of a token.
 var plainLength = func() (length [256]int) {
 	for c := range length {
 		length[c] = len((&url.URL{Path: "/" + string([]byte{byte(c)})}).EscapedPath()) - len("/")
@@ -67,56 +69,46 @@ func cameOverConnection(r *http.Request) bool {
 //
 // It takes no branch by what a byte is, so that no order of bytes makes it slow.
 func isCanonicalPath(path string) bool {
-	segment, letter := uint64(afterSlash), uint64(betweenLetters)
+	state := uint64(afterSlash)
 	for i := 1; i < len(path); i++ {
-		c := path[i]
-		segment = segments[c] >> (segment & 63)
-		letter = letters[c] >> (letter & 63)
+		state = segments[path[i]] >> (state & 63)
 	}
-	switch segment & 63 {
-	case refusedSegment, afterDot, afterDots:
+	switch state & 63 {
+	case misread, afterDot, afterDots:
 		return false
 	default:
-		return letter&63 == betweenLetters
+		return validutf8.String(path)
 	}
 }
 
 func isCanonicalSegment(s string) bool { return s != "" && s != "." && s != ".." }
 
-// What is between two bytes of a path is numbered by where the number of what follows stands in the entry of a byte: each table has for each byte a
-// number that, shifted by a state, begins with the next state.
+// What is between two bytes of a path is numbered by where the number of what follows stands in the entry of a byte in segments, which has for each byte
+// a number that, shifted by a state, begins with the next state.
 const (
-	inSegment      = 6 * iota
-	refusedSegment // and it stays so
+	inSegment = 6 * iota
+	misread   // and it stays so
 	afterSlash
 	afterDot  // that began the segment
 	afterDots // two of them, that began it
+	afterC2   // of which, before 0x80 to 0x9f, UTF-8 makes control characters
 )
 
-const (
-	betweenLetters = 6 * iota
-	refusedLetter  // and it stays so
-	oneMore        // byte of a letter, from 0x80 to 0xbf
-	twoMore        // such bytes
-	threeMore      // such bytes
-	afterC2        // one more, from 0xa0: less is a control character, U+0080 to U+009F
-	afterE0        // two more, the first from 0xa0: less would be another spelling of a shorter letter
-	afterED        // two more, the first to 0x9f: more would be half a surrogate pair
-	afterF0        // three more, the first from 0x90, as after 0xe0
-	afterF4        // three more, the first to 0x8f: more is no letter
-)
-
-// segments refuses empty, "." and ".." segments, ASCII's control characters, and what means more than itself to somebody.
+// segments refuses empty, "." and ".." segments, control characters, and what means more than itself to somebody.
 var segments = func() (table [256]uint64) {
 	for c := range table {
-		next := [...]uint64{inSegment, refusedSegment, inSegment, inSegment, inSegment} // by state, in their order
+		next := [...]uint64{inSegment, misread, inSegment, inSegment, inSegment, inSegment} // by state, in their order
 		switch {
 		case c < ' ' || c == 0x7f || strings.IndexByte(`\;#?%`, byte(c)) >= 0:
-			next = [...]uint64{refusedSegment, refusedSegment, refusedSegment, refusedSegment, refusedSegment}
+			next = [...]uint64{misread, misread, misread, misread, misread, misread}
 		case c == '/':
-			next = [...]uint64{afterSlash, refusedSegment, refusedSegment, refusedSegment, refusedSegment}
+			next = [...]uint64{afterSlash, misread, misread, misread, misread, afterSlash}
 		case c == '.':
-			next = [...]uint64{inSegment, refusedSegment, afterDot, afterDots, inSegment}
+			next[afterSlash/6], next[afterDot/6] = afterDot, afterDots
+		case 0x80 <= c && c <= 0x9f:
+			next[afterC2/6] = misread
+		case c == 0xc2:
+			next = [...]uint64{afterC2, misread, afterC2, afterC2, afterC2, afterC2}
 		}
 		for state, n := range next {
 			table[c] |= n << (6 * state)
@@ -124,54 +116,6 @@ var segments = func() (table [256]uint64) {
 	}
 	return table
 }()
-
-// letters refuses what is no UTF-8 (RFC 3629 section 4), and control characters above ASCII.
-var letters = func() (table [256]uint64) {
-	for c := range table {
-		from := func(state uint64, low, high int, next uint64) {
-			if c < low || c > high {
-				next = refusedLetter
-			}
-			table[c] |= next << state
-		}
-		from(betweenLetters, 0x00, 0xff, firstOfLetter(c))
-		from(refusedLetter, 0x00, 0xff, refusedLetter)
-		from(oneMore, 0x80, 0xbf, betweenLetters)
-		from(twoMore, 0x80, 0xbf, oneMore)
-		from(threeMore, 0x80, 0xbf, twoMore)
-		from(afterC2, 0xa0, 0xbf, betweenLetters)
-		from(afterE0, 0xa0, 0xbf, oneMore)
-		from(afterED, 0x80, 0x9f, oneMore)
-		from(afterF0, 0x90, 0xbf, twoMore)
-		from(afterF4, 0x80, 0x8f, twoMore)
-	}
-	return table
-}()
-
-func firstOfLetter(c int) uint64 {
-	switch {
-	case c < utf8.RuneSelf:
-		return betweenLetters
-	case c < 0xc2 || c > 0xf4:
-		return refusedLetter
-	case c == 0xc2:
-		return afterC2
-	case c < 0xe0:
-		return oneMore
-	case c == 0xe0:
-		return afterE0
-	case c == 0xed:
-		return afterED
-	case c < 0xf0:
-		return twoMore
-	case c == 0xf0:
-		return afterF0
-	case c < 0xf4:
-		return threeMore
-	default:
-		return afterF4
-	}
-}
 
 // encodesPlainly checks the path as it was sent. It must decode to the path that is judged, and must not hide a slash or a
 // dot; the other bytes that may not hide are refused in their decoded form already. Without a RawPath, what is sent on is the

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/perimeter-go/perimeter/internal/cnf"
 	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/scope"
 )
@@ -36,7 +37,7 @@ type Claims struct {
 }
 
 // A bond is what a token is bound to. All of it has to be proved.
-type bond struct{ confirmations []confirmation }
+type bond struct{ confirmations []cnf.Confirmation }
 
 var nothing Claims
 
@@ -95,15 +96,10 @@ func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt.time() }
 // Confirmation returns the thumbprint in cnf under the given method ("x5t#S256", "jkt"), or "". A token with a cnf was accepted
 // with a proof of everything in it.
 func (c *Claims) Confirmation(method string) string {
-	for _, asked := range c.get().bound.asks() {
-		if asked.method == method {
-			return asked.thumbprint
-		}
-	}
-	return ""
+	return cnf.ThumbprintOf(c.get().bound.asks(), method)
 }
 
-func (b *bond) asks() []confirmation {
+func (b *bond) asks() []cnf.Confirmation {
 	if b == nil {
 		return nil
 	}

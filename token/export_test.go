@@ -59,8 +59,8 @@ func (c *Claims) again() *Claims {
 	if c.bound != nil {
 		d.bound = &bond{slices.Clone(c.bound.confirmations)}
 		for i := range d.bound.confirmations {
-			within(&d.bound.confirmations[i].method)
-			within(&d.bound.confirmations[i].thumbprint)
+			within(&d.bound.confirmations[i].Method)
+			within(&d.bound.confirmations[i].Thumbprint)
 		}
 	}
 	return &d

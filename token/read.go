@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/perimeter-go/perimeter/internal/cnf"
 	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/internal/strictjson"
 	"github.com/perimeter-go/perimeter/scope"
@@ -195,13 +196,13 @@ func (r *reader) bond() *bond {
 	b := &bond{}
 	err := strictjson.Scan(*r.members.at(atConfirmation), maxBytes, func(method, value string) {
 		thumbprint := ""
-		if knownMethod(method) {
+		if cnf.IsKnown(method) {
 			var ok bool
 			if thumbprint, ok = strictjson.String(value); !ok {
 				r.wrong(atConfirmation)
 			}
 		}
-		b.confirmations = append(b.confirmations, confirmation{method, thumbprint})
+		b.confirmations = append(b.confirmations, cnf.Confirmation{Method: method, Thumbprint: thumbprint})
 	})
 	if err != nil {
 		r.wrong(atConfirmation)

@@ -244,7 +244,7 @@ func (c *Claims) listBytes() (n int) {
 		n += stringBytes + len(s) + 1
 	}
 	for _, asked := range c.bound.asks() {
-		n += 2*stringBytes + len(asked.method) + len(asked.thumbprint)
+		n += 2*stringBytes + len(asked.Method) + len(asked.Thumbprint)
 	}
 	return n
 }

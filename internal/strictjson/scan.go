@@ -1,5 +1,7 @@
 package strictjson
 
+import "github.com/perimeter-go/perimeter/internal/validutf8"
+
 // scanner checks one document. While it checks, it keeps the names of the objects that are open, so that a member which stands
 // twice is found at any depth.
 type scanner struct {
@@ -20,7 +22,7 @@ func (s *scanner) document(first byte, visit visitor) error {
 	if s.left < 0 || s.escapes < 0 {
 		return ErrTooMany // and not worth another look
 	}
-	if !validUTF8(s.data) {
+	if !validutf8.String(s.data) {
 		return ErrUTF8
 	}
 	return err

@@ -13,6 +13,8 @@ package strictjson
 import (
 	"errors"
 	"math"
+
+	"github.com/perimeter-go/perimeter/internal/validutf8"
 )
 
 // MaxDepth is how deep arrays and objects may nest; the outermost counts.
@@ -82,7 +84,7 @@ type Text interface{ ~string | ~[]byte }
 func String[T Text](value T) (text string, ok bool) {
 	r := reader{data: string(value), escapes: math.MaxInt}
 	text, err := r.text()
-	if err != nil || r.pos != len(r.data) || !validUTF8(r.data) {
+	if err != nil || r.pos != len(r.data) || !validutf8.String(r.data) {
 		return "", false
 	}
 	return text, true
@@ -92,7 +94,7 @@ func String[T Text](value T) (text string, ok bool) {
 // share memory with a value that is a string.
 func Strings[T Text](value T) (list []string, ok bool) {
 	r := reader{data: string(value), escapes: math.MaxInt}
-	if list, ok = r.texts(); !ok || r.pos != len(r.data) || !validUTF8(r.data) {
+	if list, ok = r.texts(); !ok || r.pos != len(r.data) || !validutf8.String(r.data) {
 		return nil, false
 	}
 	return list, true

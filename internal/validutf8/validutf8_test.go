@@ -1,4 +1,4 @@
-package strictjson_test
+package validutf8_test
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/perimeter-go/perimeter/internal/strictjson"
+	"github.com/perimeter-go/perimeter/internal/validutf8"
 )
 
 // Every text of up to two bytes, and of up to four that are at the bounds of what UTF-8 allows, at any distance from a word's end.
@@ -18,7 +18,7 @@ func TestValidUTF8(t *testing.T) {
 		for at := range 8 {
 			for _, after := range []string{"", "€", "12345678", "12345678\x80", "12345678\xa9é"} {
 				whole := before[:at] + text + after
-				if got := strictjson.ValidUTF8(whole); got != utf8.ValidString(whole) {
+				if got := validutf8.String(whole); got != utf8.ValidString(whole) {
 					t.Fatalf("%q at %d before %q: %v", text, at, after, got)
 				}
 			}
@@ -50,7 +50,7 @@ func FuzzValidUTF8(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		require.Equal(t, utf8.ValidString(s), strictjson.ValidUTF8(s))
+		require.Equal(t, utf8.ValidString(s), validutf8.String(s))
 	})
 }
 
@@ -63,7 +63,7 @@ func BenchmarkValidUTF8(b *testing.B) {
 			texts[i] += []string{"x", "é", "€", "😀"}[order.IntN(4)]
 		}
 	}
-	for name, valid := range map[string]func(string) bool{"utf8": utf8.ValidString, "ours": strictjson.ValidUTF8} {
+	for name, valid := range map[string]func(string) bool{"utf8": utf8.ValidString, "ours": validutf8.String} {
 		b.Run(name, func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				if !valid(texts[i%len(texts)]) {

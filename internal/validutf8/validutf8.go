@@ -1,16 +1,17 @@
-package strictjson
+// Package validutf8 checks UTF-8 in a time that nobody can make longer by an order of letters that a processor does not foresee.
+package validutf8
 
 import "unicode/utf8"
 
-// validUTF8 is [utf8.ValidString] for text that may be made to take long. It takes no branch by what a byte is, so that letters of one to four bytes in an
+// String is [utf8.ValidString] for text that may be made to take long. It takes no branch by what a byte is, so that letters of one to four bytes in an
 // order that no processor foresees take no longer than others; eight bytes of ASCII are passed at once.
-func validUTF8(s string) bool {
+func String(s string) bool {
 	state, i := uint64(complete), 0
 	for ; i+8 <= len(s); i += 8 {
-		if lanes(s, i)&topBits == 0 && state&63 == complete {
+		eight := s[i : i+8]
+		if (eight[0]|eight[1]|eight[2]|eight[3]|eight[4]|eight[5]|eight[6]|eight[7]) < utf8.RuneSelf && state&63 == complete {
 			continue
 		}
-		eight := s[i : i+8]
 		state = steps[eight[0]] >> (state & 63)
 		state = steps[eight[1]] >> (state & 63)
 		state = steps[eight[2]] >> (state & 63)

@@ -1,3 +1,0 @@
-package strictjson
-
-var ValidUTF8 = validUTF8

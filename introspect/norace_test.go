@@ -1,5 +1,0 @@
-//go:build !race
-
-package introspect_test
-
-const racing = false
