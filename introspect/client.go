@@ -69,8 +69,8 @@ func New(c Config, opts *Options) (*Client, error) {
 // made better by them.
 //
 // An error that is [ErrRefused] means that the token is not good. Any other error means that this could not be found out, and wraps
-// that of ctx if the caller left, or is that of a proof's Find. However many ask about one token at once, there is one call to the endpoint; each caller may leave
-// by its own ctx, the call goes on for the others. A token that is remembered costs one keyed hash and no call.
+// that of ctx if the caller left, or is that of a proof's Find. However many ask about one token at once, there is one call to the
+// endpoint; each caller may leave by its own ctx, the call goes on for the others. A token that is remembered costs one keyed hash and no call.
 //
 // At most 100 calls are under way and 1,000 tokens wait for one; more are undecided at once. After five failures in a row the endpoint
 // is left alone for a second, then one call tries it; what is not remembered is undecided meanwhile. If one known peer had them all, this

@@ -8,7 +8,8 @@
 //
 // An error for which errors.Is(err, [ErrRefused]) holds means that the issuer was heard and the token is not good: 401. Any
 // other error means that this could not be found out: 503, and the token may be as good as ever. An issuer that is down, slow
-// or wrong, or that does not take our own credentials, never looks like a log-out. The error of a [Proof].Find means what its author says. [ReasonOf] gives a stable word for metrics.
+// or wrong, or that does not take our own credentials, never looks like a log-out. The error of a [Proof].Find means what its
+// author says. [ReasonOf] gives a stable word for metrics.
 // No error text holds a token, a secret, or anything that the issuer sent.
 //
 // # What is remembered

@@ -63,6 +63,35 @@ func BenchmarkVerify(b *testing.B) {
 	})
 }
 
+// BenchmarkForged shows what a stranger's certificate costs that comes with ten intermediates, which claim to be issued by the authority: in the handshake, for
+// each request, and forwarded, where they are parsed as well.
+func BenchmarkForged(b *testing.B) {
+	v := newVerifier(b, trusting(newRoot(b, "root")), mtls.DNS("client.example.com"))
+	impostor := newRoot(b, "root")
+	chain := []*authority{nil}
+	for range 10 {
+		chain = append(chain, impostor.newIntermediate(b, "middle"))
+	}
+	chain[0] = chain[1].issue(b)
+	b.Run("handshake", func(b *testing.B) {
+		s := state(chain...)
+		for b.Loop() {
+			if _, err := v.Verify(s); mtls.ReasonOf(err) != mtls.ReasonChain {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("forwarded", func(b *testing.B) {
+		f := forwarder(b, v, mtls.ForwardedConfig{Format: mtls.FormatDER, TrustedProxies: proxyRange})
+		h := headers("X-Forwarded-Tls-Client-Cert", join(chain, ",", b64))
+		for b.Loop() {
+			if _, err := f.Verify(proxyAddr, nil, h); mtls.ReasonOf(err) != mtls.ReasonChain {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // BenchmarkRevoked compares a look-up in a list of one entry with one in a list of a million, and says what an entry takes in memory:
 //
 //	go test -run '^$' -bench Revoked ./mtls

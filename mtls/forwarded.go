@@ -145,8 +145,8 @@ func (c *ForwardedConfig) formMistakes(form form, known bool) error {
 // [ErrNoCertificate], whatever header says; from a trusted one, if it says so. The case of the names in header does not matter.
 //
 // It is [ErrRefused] with ReasonMalformed if what is forwarded is not in the format, if a value is over 64 KiB, if there are more
-// than 10 intermediates, if the leaf has more than 16 KiB, or if a header is there twice: in whatever case, or once more with another sign for a hyphen, since then
-// one of the two may be the client's own.
+// than 10 intermediates, if the leaf has more than 16 KiB, or if a header is there twice: in whatever case, or once more with another
+// sign for a hyphen, since then one of the two may be the client's own.
 func (f *Forwarded) Verify(peer netip.Addr, proxy *tls.ConnectionState, header map[string][]string) (*Peer, error) {
 	switch {
 	case f == nil || f.form.read == nil:

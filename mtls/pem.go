@@ -35,7 +35,7 @@ func pemBlocks(text string) ([][]byte, error) {
 		if !ok {
 			return nil, errMalformed
 		}
-		der, err := decodeBase64(withoutBlanks(body))
+		der, err := decodeBase64(withoutBlanks.Replace(body))
 		if err != nil {
 			return nil, err
 		}
@@ -56,12 +56,4 @@ func cutPEM(text string) (body, after string, ok bool) {
 		(after == "" || strings.IndexAny(after, blanks) == 0)
 }
 
-func withoutBlanks(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if c := s[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			b = append(b, c)
-		}
-	}
-	return string(b)
-}
+var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")

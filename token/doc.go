@@ -15,7 +15,8 @@
 //
 // An error for which errors.Is(err, [ErrRefused]) holds means that the token was examined and is not good: 401. Any other
 // error means that this could not be found out, because the keys could not be had: 503, and the token may be as good as
-// ever. The error of a [Proof].Find means what its author says. [ReasonOf] gives a stable word for metrics. No error text holds a token, a claim's value or a key.
+// ever. The error of a [Proof].Find means what its author says. [ReasonOf] gives a stable word for metrics. No error text holds
+// a token, a claim's value or a key.
 //
 // # Again
 //

@@ -20,42 +20,40 @@ func (a *attributes) add(attr slog.Attr) {
 	a.n++
 }
 
-// text adds a value that is not empty.
-func (a *attributes) text(key, value string) {
+// word adds a value that is not empty: a text of ours, or one that was made for the record.
+func (a *attributes) word(key, value string) {
 	if value != "" {
 		a.add(slog.String(key, encode(value)))
 	}
 }
 
-// own adds a text that may be part of a longer one, such as the request line, which whoever keeps the record would keep with it.
-func (a *attributes) own(key, value string) {
-	if value != "" {
-		a.add(slog.String(key, strings.Clone(encode(value))))
-	}
+// text adds one that may be part of a longer one, such as the request line or a token's payload, which whoever keeps the record would keep with it.
+func (a *attributes) text(key, value string) {
+	a.word(key, strings.Clone(value[:min(len(value), maxValue+1)]))
 }
 
 func (t *Trail) describe(record *slog.Record, d *middleware.Decision, share uint64) {
 	var a attributes
 	r, id := d.Request, &d.Identity
-	a.text("outcome", d.Outcome)
-	a.text("reason", d.Reason)
+	a.word("outcome", d.Outcome)
+	a.word("reason", d.Reason)
 	if d.Status != 0 {
 		a.add(slog.Int("status", d.Status))
 	}
-	a.own("method", r.Method)
-	a.own("path", path(d))
-	a.text("rule", d.Rule)
-	a.text("credential", d.Credential)
-	a.text("how", d.How)
+	a.text("method", r.Method)
+	a.text("path", path(d))
+	a.word("rule", d.Rule)
+	a.word("credential", d.Credential)
+	a.word("how", d.How)
 	a.text("subject", id.Subject)
 	a.text("client", id.ClientID)
 	a.text("issuer", id.Issuer)
 	a.text("key_id", id.Token.KeyID())
 	if id.Peer != nil {
-		a.text("certificate", id.Peer.Thumbprint())
+		a.word("certificate", id.Peer.Thumbprint())
 	}
 	a.text("peer", t.peer(r))
-	a.text("token", t.hasher.of(r))
+	a.word("token", t.hasher.of(r))
 	if values := r.Header[t.requestID]; len(values) == 1 {
 		a.text("request_id", values[0])
 	}

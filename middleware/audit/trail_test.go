@@ -100,11 +100,11 @@ func TestARecordKeepsNothingElseAlive(t *testing.T) {
 	var kept []slog.Record
 	h := handling(func(_ context.Context, r slog.Record) error { kept = append(kept, r); return nil })
 	r := get("/")
-	line := "GET /orders?x=y"
+	line := "GET /orders?x=y bob"
 	r.Method, r.URL.Path = line[:3], line[4:11]
-	guarded(t, as(alice), newTrail(t, h, audit.Config{}), middleware.Rule{Pattern: "/"}).ServeHTTP(deaf{http.Header{}}, r)
+	guarded(t, as(middleware.Identity{Subject: line[16:]}), newTrail(t, h, audit.Config{}), middleware.Rule{Pattern: "/"}).ServeHTTP(deaf{http.Header{}}, r)
 	require.Len(t, kept, 1)
-	said := map[string]string{"method": "GET", "path": "/orders"}
+	said := map[string]string{"method": "GET", "path": "/orders", "subject": "bob"}
 	kept[0].Attrs(func(a slog.Attr) bool {
 		if want, ok := said[a.Key]; ok {
 			require.Equal(t, want, a.Value.String())

@@ -20,10 +20,9 @@ type Config struct {
 	// TrustedProxies are the proxies in front. For a request from one of them the client is the rightmost address of
 	// X-Forwarded-For that is not one of them; several such headers are one list, in their order. An entry is an address, with
 	// or without a port; IPv6 with a port stands in brackets, and may stand in brackets without. What cannot be read, zones
-	// included, ends the search, and the last proxy before it is taken for the client; so does the 33rd entry from the right, and one of more
-	// than 64 bytes. From anybody else X-Forwarded-For means
-	// nothing, and no other header ever means anything. A proxy that comes by a unix socket cannot be named: in front of the
-	// guard, set Request.RemoteAddr to what it says. Default: none.
+	// included, ends the search, and the last proxy before it is taken for the client; so does the 33rd entry from the right, and
+	// one of more than 64 bytes. From anybody else X-Forwarded-For means nothing, and no other header ever means anything. A proxy
+	// that comes by a unix socket cannot be named: in front of the guard, set Request.RemoteAddr to what it says. Default: none.
 	TrustedProxies []netip.Prefix
 
 	// Headers and Cookies name where credentials are read from besides Authorization, as by [middleware.FromHeader],

@@ -18,8 +18,8 @@
 // be read.
 //
 // One wrong credential is one guess however often it comes: repeats of the last few of a peer are told from guesses, as a
-// browser tab with a dead session sends, unless they have more than 128 KiB. They have an allowance of their own, ten times that of guesses. When it is used up,
-// only what repeats is answered with 429. A credential that was good, and is refused later, repeats; it is no guess.
+// browser tab with a dead session sends, unless they have more than 128 KiB. They have an allowance of their own, ten times that
+// of guesses. When it is used up, only what repeats is answered with 429. A credential that was good, and is refused later, repeats; it is no guess.
 //
 // # Whom it counts for
 //
