@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perimeter-go/perimeter/internal/localissuer"
+	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/middleware"
 	"github.com/perimeter-go/perimeter/token"
 )
@@ -410,8 +411,8 @@ func TestFirstOf(t *testing.T) {
 	})
 }
 
-// rfc6750 is the grammar of section 2.1, with RFC 9110's 1*SP for the blanks.
-var rfc6750 = regexp.MustCompile(`^(?i:bearer) +([A-Za-z0-9\-._~+/]+=*)$`)
+// rfc6750 is the grammar of section 2.1, with RFC 9110's 1*SP for the blanks, of which as many are taken as anybody sends.
+var rfc6750 = regexp.MustCompile(`^(?i:bearer) {1,64}([A-Za-z0-9\-._~+/]+=*)$`)
 
 func FuzzAuthorizationHeader(f *testing.F) {
 	for _, s := range []string{
@@ -452,6 +453,10 @@ func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
 	}{
 		{"a bearer credential of 32 KiB", header, []string{"Authorization: Bearer " + long}, long, nil},
 		{"a longer one", header, []string{"Authorization: Bearer " + long + "x"}, "", middleware.ErrInvalidRequest},
+		{"64 blanks before a bearer credential", header, []string{"Authorization: Bearer" + strings.Repeat(" ", 64) + "x"}, "x", nil},
+		{"65 blanks before a bearer credential", header, []string{"Authorization: Bearer" + strings.Repeat(" ", 65) + "x"}, "", middleware.ErrInvalidRequest},
+		{"2,000 blanks among cookies", cookie, []string{"Cookie: session=x;" + strings.Repeat(" ", 2000)}, "x", nil},
+		{"a blank more among cookies", cookie, []string{"Cookie: session=x;" + strings.Repeat(" ", 2001)}, "", middleware.ErrInvalidRequest},
 		{"blanks before a bearer credential", header, []string{"Authorization: Bearer " + strings.Repeat(" ", 32<<10) + "x"}, "", middleware.ErrInvalidRequest},
 		{"credentials of another scheme, however long", header, []string{"Authorization: Negotiate " + long + long}, "", middleware.ErrNoCredentials},
 		{"a scheme of 64 letters", header, []string{"Authorization: " + long[:64] + " a"}, "", middleware.ErrNoCredentials},
@@ -472,6 +477,42 @@ func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
 	}
 }
 
+func refuseAll(context.Context, string, ...introspect.Proof) (*introspect.Result, error) {
+	return nil, introspect.ErrRefused
+}
+
+// What takes long is either a path or a credential, not both.
+func TestLongPathAndLongCredential(t *testing.T) {
+	for _, tc := range []struct {
+		name             string
+		path, credential int
+		escape           bool
+		want             error
+	}{
+		{"a path of 8 KiB, a credential of 8 KiB", 8 << 10, 8 << 10, false, middleware.ErrRefused},
+		{"a path of 8 KiB, a byte more of a credential", 8 << 10, 8<<10 + 1, false, middleware.ErrInvalidRequest},
+		{"a path of 8 KiB as it was sent, a byte more of a credential", 8 << 10, 8<<10 + 1, true, middleware.ErrInvalidRequest},
+		{"a path of 1 KiB, a credential of 16 KiB", 1 << 10, 16 << 10, false, middleware.ErrRefused},
+		{"a path of a byte more, a credential of 16 KiB", 1<<10 + 1, 16 << 10, false, middleware.ErrInvalidRequest},
+		{"a path of a byte more, a credential of a KiB less", 1<<10 + 1, 15<<10 - 1, false, middleware.ErrRefused},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := "/" + strings.Repeat("x", tc.path-1)
+			if tc.escape {
+				path = "/x" + strings.Repeat("%41", (tc.path-2)/3)
+				require.Len(t, path, tc.path)
+			}
+			r := get(path, "Authorization: Bearer "+jws+strings.Repeat("A", tc.credential-len(jws)))
+			v := &verifying{err: token.ErrRefused}
+			_, err := middleware.JWT(v).Authenticate(r)
+			require.ErrorIs(t, err, tc.want)
+			require.Equal(t, tc.want == middleware.ErrRefused, len(v.asked) == 1)
+			_, err = middleware.Introspect(asking(refuseAll)).Authenticate(r)
+			require.ErrorIs(t, err, tc.want)
+		})
+	}
+}
+
 // FuzzOtherSources: what is read from a cookie or a header of its own is a token, and stands there alone, once and whole.
 func FuzzOtherSources(f *testing.F) {
 	for _, s := range []string{"session=a.b.c", "a=1; session=a.b.c; b=2", "session=a; session=b", `session="a"`, "Session=a", "session=", "session=a b", "session", ";session=a;", "session=a\tb"} {
@@ -479,7 +520,7 @@ func FuzzOtherSources(f *testing.F) {
 	}
 	b64token, named := regexp.MustCompile(`^[A-Za-z0-9\-._~+/]+=*$`), regexp.MustCompile(`(^|;)[ \t\r\n]*session[ \t\r\n]*(=|;|$)`)
 	f.Fuzz(func(t *testing.T, line string) {
-		if len(line) > 32<<10 || strings.Count(line, ";") >= 200 {
+		if len(line) > 32<<10 || strings.Count(line, ";") >= 200 || strings.Count(line, " ")+strings.Count(line, "\t") > 2000 {
 			return // refused whatever it says
 		}
 		r := get("/")

@@ -53,7 +53,7 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 			bearer(part+" and nothing else", strings.Repeat(part, size/len(part)))
 		}
 	}
-	dearest := ""
+	dearest, half := "", "" // of 16 KiB and of 8
 	for name, part := range map[string]string{
 		"a text": "x", "escapes": `\u0061`, "short escapes": `\n`, "surrogates": `\ud83d\ude00`, "quotes": `\"`, "other letters": "é",
 	} {
@@ -64,6 +64,7 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 			bearer("a header of "+name+", and an issuer far back", credential)
 			if size == 4<<10 && name == "escapes" {
 				dearest = credential
+				half = header + "." + b64([]byte(repeated((8<<10-len(header)-len(signature)-8)/4*3, far+`,"z":"`, "z", `"}`))) + signature
 			}
 			bearer("a header of "+name, header+"."+b64([]byte(repeated((16<<10-len(header)-len(signature)-8)/4*3, string(claims[:len(claims)-1])+`,"z":"`, "z", `"}`)))+signature)
 		}
@@ -87,10 +88,12 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	}
 	list = append(list, hostile{"many Authorization headers", many})
 	list = append(list, hostile{"a scheme and nothing else", get("/", "Authorization: "+strings.Repeat("x", 1<<20))})
-	list = append(list, hostile{"blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", 1<<20)+usual)})
-	for name, part := range map[string]string{"empty cookies": ";", "cookies": "a=b; ", "blanks": " ", "cookies of nearly that name": "sessio=b; ", "cookies of that name": "session=b; "} {
-		for _, size := range []int{16 << 10, 1 << 20} {
-			list = append(list, hostile{name, get("/", "Cookie: "+strings.Repeat(part, size/len(part)))})
+	for _, size := range []int{64, 15 << 10, 1 << 20} {
+		list = append(list, hostile{"blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", size)+dearest)})
+	}
+	for name, part := range map[string]string{"empty cookies": ";", "cookies": "a=b; ", "blanks": " ", "cookies of nearly that name": "sessio=b; ", "cookies of that name": "session=b; ", "one cookie": "x", "equals signs": "="} {
+		for _, size := range []int{2 << 10, 16 << 10, 60 << 10, 1 << 20} {
+			list = append(list, hostile{name, get("/", "Authorization: Bearer "+dearest, "Cookie: "+strings.Repeat(part, size/len(part)))})
 		}
 	}
 	for name, part := range map[string]string{"one segment": "x", "segments": "x/", "other letters": "é", "letters after control characters": "\u00a0", "escapes": "%41", "escaped blanks": "%20"} {
@@ -109,16 +112,23 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	escapedPath := "/" + mixed(8<<10, "%c3%a9", "%C3%9F", "%e2%82%ac", "%E6%97%A5", "%F0%9F%98%80", "a", "b", "c", "/x")
 	manyCookies := mixed(3000, "a=b; ", "ab=c;", "abc=; ", "abcdef=ghijkl;", ";", "sessio=b; ")
 	manyCookies = strings.Join(strings.SplitAfter(manyCookies, ";")[:195], "")
-	lettersPath := "/" + mixed(8<<10, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")
+	manyCookies = strings.ReplaceAll(manyCookies, ";", strings.Repeat(" ", 5)+";"+strings.Repeat("\t", 4)) + strings.Repeat("x", 30<<10)
+	letters := func(size int) string {
+		return "/" + mixed(size, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")
+	}
+	lettersPath := letters(8 << 10)
 	for name, path := range map[string]string{
 		"escapes by chance": escapedPath, "letters by chance": lettersPath, "segments by chance": "/" + mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"),
 	} {
 		list = append(list, hostile{"a path of " + name, get(path, "Authorization: Bearer "+usual[:len(usual)-8]+"AAAAAAAA")})
 	}
+	forwardedFor := "X-Forwarded-For: " + strings.Repeat("203.0.113.1,", 1000)
 	list = append(list,
 		hostile{"cookies by chance", get("/", "Cookie: "+manyCookies)},
 		hostile{"addresses of proxies", get("/", "X-Forwarded-For: "+strings.Repeat("203.0.113.1,", 80000)+"203.0.113.1")},
-		hostile{"everything at once", get(lettersPath, "Cookie: "+manyCookies, "Authorization: Bearer "+dearest, "X-Forwarded-For: "+strings.Repeat("203.0.113.1,", 1000))})
+		hostile{"everything at once", get(lettersPath, "Cookie: "+manyCookies, "Authorization: Bearer "+dearest, forwardedFor)},
+		hostile{"everything at once, as much as is read of a path beside a long token", get(letters(1<<10), "Cookie: "+manyCookies, "Authorization: Bearer "+dearest, forwardedFor)},
+		hostile{"everything at once, as much as is read of a token beside a long path", get(lettersPath, "Cookie: "+manyCookies, "Authorization: Bearer "+half, forwardedFor)})
 	for name, names := range map[string]int{"a certificate": 1, "a certificate of many names": 1000, "a certificate of as many names as fit": 3400} {
 		wrong := "Authorization: Bearer " + usual[:len(usual)-8] + "AAAAAAAA"
 		direct := from(manyNames(tb, names), wrong)
@@ -188,7 +198,7 @@ func TestCostlyRequestsAreRefused(t *testing.T) {
 // to read either from a connection is not in it. Read it with GOMAXPROCS=1 GOGC=400 and -benchtime 1x; -v tells which requests they are.
 func BenchmarkHostile(b *testing.B) {
 	i := localissuer.New("https://id.example")
-	for _, alg := range []string{"RS256", "ES256", "EdDSA", "RS256 with limiter and audit"} {
+	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA", "RS256 with limiter and audit"} {
 		b.Run(alg, func(b *testing.B) {
 			alg, _, limited := strings.Cut(alg, " with ")
 			h := hostileGuard(b, i, limited)

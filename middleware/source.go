@@ -18,7 +18,11 @@ type Source func(r *http.Request) (credential string, err error)
 // What is looked at of what anybody may have sent. net/http takes headers of a megabyte.
 const (
 	maxScheme     = 64
+	maxBlanks     = 64 // behind it
 	maxCredential = 32 << 10
+
+	maxPathBesideCredential = 1 << 10  // if the two are longer than
+	maxPathAndCredential    = 16 << 10 // together: a stranger's request has one thing that takes long, not two
 )
 
 // fromAuthorization is FromHeader("Authorization").
@@ -41,7 +45,7 @@ func fromAuthorization(r *http.Request) (string, error) {
 		return "", fmt.Errorf("%w: bearer credential too long", ErrInvalidRequest)
 	}
 	credential := strings.TrimLeft(rest, " ")
-	if !blank || !isB64Token(credential) {
+	if !blank || len(rest)-len(credential) >= maxBlanks || !isB64Token(credential) {
 		return "", fmt.Errorf("%w: malformed bearer credential", ErrInvalidRequest)
 	}
 	return credential, nil
@@ -49,7 +53,7 @@ func fromAuthorization(r *http.Request) (string, error) {
 
 // FromHeader reads the token from a header.
 //
-// Authorization is read in the form of RFC 6750 section 2.1: the scheme Bearer in any case, one or more blanks, one token.
+// Authorization is read in the form of RFC 6750 section 2.1: the scheme Bearer in any case, 1 to 64 blanks, one token.
 // Another scheme is [ErrNoCredentials]. Two such headers, whatever their schemes, are [ErrInvalidRequest]; so are an empty header,
 // an empty token, a list, a tab, quotes, text after the token, and more than 32 KiB after the scheme.
 //
@@ -69,7 +73,7 @@ func FromHeader(name string) Source {
 }
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
-// token, quotes included, or longer than 32 KiB. More than 200 cookies, or 64 KiB of them, are [ErrInvalidRequest] whatever they are. A name that no
+// token, quotes included, or longer than 32 KiB. More than 200 cookies, 64 KiB of them, or 2,000 blanks in them, are [ErrInvalidRequest] whatever they are. A name that no
 // cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as
@@ -148,23 +152,28 @@ func onlyOne(r *http.Request, sources []Source) (string, error) {
 	if found == "" {
 		return "", ErrNoCredentials
 	}
+	if length := pathLength(r.URL); length > maxPathBesideCredential && length+len(found) > maxPathAndCredential {
+		return "", fmt.Errorf("%w: path and credential too long together", ErrInvalidRequest)
+	}
 	return found, nil
 }
 
 // isB64Token checks the b64token of RFC 6750 section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=", up to maxCredential. Every request has
-// hundreds of them, so that it looks at sixteen at once.
+// hundreds of them, so that it looks at 32 at once.
 func isB64Token(s string) bool {
 	if len(s) > maxCredential {
 		return false
 	}
-	body := strings.TrimRight(s, "=")
-	rest := body
-	for ; len(rest) >= 16; rest = rest[16:] {
-		if usualIn(word(rest))&usualIn(word(rest[8:])) != highBits && !areOfB64Token(rest[:16]) {
+	body, all, i := strings.TrimRight(s, "="), uint64(0), 0
+	for ; i+32 <= len(body); i += 32 {
+		part := body[i : i+32]
+		a, b, c, d := word(part), word(part[8:]), word(part[16:]), word(part[24:])
+		all |= a | b | c | d
+		if usualIn(a)&usualIn(b)&usualIn(c)&usualIn(d)&highBits != highBits && !areOfB64Token(part) {
 			return false
 		}
 	}
-	return body != "" && areOfB64Token(rest)
+	return body != "" && all&highBits == 0 && areOfB64Token(body[i:])
 }
 
 func areOfB64Token(s string) bool {
@@ -197,14 +206,15 @@ func word(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// usualIn sets the high bits of the letters, digits, "-", "_", "." and "/" in w, which are nearly all there is in a b64token.
+// usualIn sets the high bits of the letters, digits, "-", "_", "." and "/" in w, which are nearly all there is in a b64token. All of w must be ASCII; of
+// others the result means nothing. No byte is in two of the ranges.
 func usualIn(w uint64) uint64 {
-	return (within(w, '-', '9') | within(w|0x20*eachByte, 'a', 'z') | within(w, '_', '_')) &^ w & highBits
+	return within(w, '-', '9') ^ within(w|0x20*eachByte, 'a', 'z') ^ within(w, '_', '_')
 }
 
-// within sets the high bit of those bytes of w that are from low to high. All of them must be ASCII; of others the result means nothing.
+// within sets the high bit of those bytes of w that are from low to high, and may set others.
 func within(w uint64, low, high byte) uint64 {
-	return (w + uint64(0x80-low)*eachByte) &^ (w + uint64(0x7f-high)*eachByte)
+	return (w + uint64(0x80-low)*eachByte) ^ (w + uint64(0x7f-high)*eachByte)
 }
 
 // isAuthScheme checks an auth-scheme, which is a token (RFC 9110 section 11.1).

@@ -15,12 +15,10 @@ const maxPath = 8 << 10
 
 // isTooLong reports whether the path is longer than is worth reading before it is known who asks.
 func isTooLong(u *url.URL) bool {
-	switch {
-	case u == nil:
-		return false
-	case max(len(u.Path), len(u.RawPath)) > maxPath:
+	switch length := pathLength(u); {
+	case length > maxPath:
 		return true
-	case u.RawPath != "" || 3*len(u.Path) <= maxPath:
+	case u == nil || u.RawPath != "" || 3*len(u.Path) <= maxPath:
 		return false
 	}
 	length := 0
@@ -28,6 +26,14 @@ func isTooLong(u *url.URL) bool {
 		length += plainLength[u.Path[i]]
 	}
 	return length > maxPath
+}
+
+// pathLength is how much of a path there is to read: its own length, or that of its escapes.
+func pathLength(u *url.URL) int {
+	if u == nil {
+		return 0
+	}
+	return max(len(u.Path), len(u.RawPath))
 }
 
 // plainLength is how long each byte is in the plain encoding of a path, in which it is sent without a RawPath: 1 or 3. To have url.URL encode a long path
