@@ -9,7 +9,7 @@
 // A guard that does not let a request pass answers it itself, with the status text as body, Cache-Control: no-store, and
 // nothing from inside:
 //
-//	a path of more than 8 KiB              414
+//	a path that is too long                414
 //	an ambiguous request target            400
 //	nothing presented                      401  WWW-Authenticate: Bearer
 //	presented and refused                  401  WWW-Authenticate: Bearer error="invalid_token"

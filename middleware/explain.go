@@ -11,7 +11,7 @@ import (
 type Explanation struct {
 	// Pattern is that of the rule; empty: no rule, the request is answered with Status.
 	Pattern string
-	// Status is 0 where the rule decides, 414 for a path of more than 8 KiB, 400 for an ambiguous request target, and 403 where there is no rule.
+	// Status is 0 where the rule decides, 414 for a path that is too long, 400 for an ambiguous request target, and 403 where there is no rule.
 	Status int
 	// Why is a sentence for people. Its wording is no promise.
 	Why string
@@ -29,7 +29,7 @@ func (e Explanation) String() string {
 func (t *Routes) Explain(r *http.Request) Explanation {
 	e, o := t.find(r)
 	if o == targetTooLong {
-		return Explanation{Status: o.status(), Why: fmt.Sprintf("the path of %q has more than %d bytes", r.Method, maxPath)}
+		return Explanation{Status: o.status(), Why: "the path of " + tooLong(r)}
 	}
 	if o == ambiguousTarget {
 		return Explanation{Status: o.status(), Why: fmt.Sprintf("the request target of %q is ambiguous", r.Method)}
@@ -43,6 +43,14 @@ func (t *Routes) Explain(r *http.Request) Explanation {
 		why = append(why, "is more specific than "+strings.Join(others, " and "))
 	}
 	return Explanation{Pattern: e.text, Why: strings.Join(append(why, e.asksFor(r)), "; ")}
+}
+
+// tooLong tells why a path is.
+func tooLong(r *http.Request) string {
+	if alone := (&http.Request{URL: r.URL}); !isTooLong(alone) {
+		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers", r.Method, usualPath, maxPathAndHeaders)
+	}
+	return fmt.Sprintf("%q has more than %d bytes", r.Method, maxPath)
 }
 
 // asksFor tells what the entry needs, in the order in which it is checked.

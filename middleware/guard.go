@@ -154,7 +154,7 @@ func (g *Guard) demanding(d *demand, next http.Handler) http.Handler {
 		switch {
 		case !g.made():
 			g.answer(w, &ruling{})
-		case isTooLong(r.URL):
+		case isTooLong(r):
 			g.refuse(w, r, &ruling{outcome: targetTooLong, begun: begun})
 		case !hasOneReading(r, false):
 			g.refuse(w, r, &ruling{outcome: ambiguousTarget, begun: begun})

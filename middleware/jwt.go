@@ -17,8 +17,7 @@ type TokenVerifier interface {
 }
 
 // JWT authenticates by a signed JWT as a bearer token. Without sources it reads the Authorization header as
-// FromHeader("Authorization") does; with sources only those. Several sources that have a token at once are [ErrInvalidRequest],
-// and so are a path of more than 1 KiB and a credential that have more than 16 KiB together.
+// FromHeader("Authorization") does; with sources only those. Several sources that have a token at once are [ErrInvalidRequest].
 //
 // A credential that is no JWS is not of its kind and gives [ErrNoCredentials]: one without exactly three segments, or whose
 // first segment is not a base64url JSON object with a member alg, or, of more than 1 KiB, does not begin as one. Dots and a leading eyJ alone make no JWT, for opaque

@@ -20,9 +20,6 @@ const (
 	maxScheme     = 64
 	maxBlanks     = 64 // behind it
 	maxCredential = 32 << 10
-
-	maxPathBesideCredential = 1 << 10  // if the two are longer than
-	maxPathAndCredential    = 16 << 10 // together: a stranger's request has one thing that takes long, not two
 )
 
 // fromAuthorization is FromHeader("Authorization").
@@ -73,7 +70,7 @@ func FromHeader(name string) Source {
 }
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
-// token, quotes included, or longer than 32 KiB. More than 200 cookies, 64 KiB of them, or 2,000 blanks in them, are [ErrInvalidRequest] whatever they are. A name that no
+// token, quotes included, or longer than 32 KiB. More than 200 cookies, 64 KiB of them, 500 blanks in them, or 16 Cookie headers, are [ErrInvalidRequest] whatever they are. A name that no
 // cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as
@@ -82,16 +79,15 @@ func FromCookie(name string) Source {
 	if !isToken(name) {
 		return broken(fmt.Errorf("%w: FromCookie(%q): no cookie has that name", ErrUndecided, name))
 	}
+	names := []string{name}
 	return func(r *http.Request) (string, error) {
 		lines := r.Header["Cookie"]
 		if cookies.TooMany(lines) {
 			return "", fmt.Errorf("%w: too many cookies", ErrInvalidRequest)
 		}
 		var values []string
-		for own, value := range cookies.All(lines) {
-			if own == name {
-				values = append(values, value)
-			}
+		for _, value := range cookies.Named(lines, names) {
+			values = append(values, value)
 		}
 		return onlyToken(values)
 	}
@@ -151,9 +147,6 @@ func onlyOne(r *http.Request, sources []Source) (string, error) {
 	}
 	if found == "" {
 		return "", ErrNoCredentials
-	}
-	if length := pathLength(r.URL); length > maxPathBesideCredential && length+len(found) > maxPathAndCredential {
-		return "", fmt.Errorf("%w: path and credential too long together", ErrInvalidRequest)
 	}
 	return found, nil
 }

@@ -9,14 +9,23 @@ import (
 	"github.com/perimeter-go/perimeter/internal/validutf8"
 )
 
-// maxPath is the length of the longest path that is looked at, in bytes as it is sent. RFC 9110 section 4.1 asks servers to take 8,000, and
-// few take more by default.
-const maxPath = 8 << 10
+const (
+	// maxPath is the length of the longest path that is looked at, in bytes as it is sent. RFC 9110 section 4.1 asks servers to take 8,000, and
+	// few take more by default.
+	maxPath = 8 << 10
+	// usualPath is that of a path beside which there may be headers of any length.
+	usualPath = 1 << 10
+	// maxPathAndHeaders is how long a longer path may be together with the headers: a stranger's request has one thing that takes long to read, not two.
+	maxPathAndHeaders = 12 << 10
+	// perHeader is added for each header, as RFC 9113 section 6.5.2 does.
+	perHeader = 32
+)
 
 // isTooLong reports whether the path is longer than is worth reading before it is known who asks.
-func isTooLong(u *url.URL) bool {
+func isTooLong(r *http.Request) bool {
+	u := r.URL
 	switch length := pathLength(u); {
-	case length > maxPath:
+	case length > maxPath || length > usualPath && areLonger(r.Header, maxPathAndHeaders-length):
 		return true
 	case u == nil || u.RawPath != "" || 3*len(u.Path) <= maxPath:
 		return false
@@ -26,6 +35,18 @@ func isTooLong(u *url.URL) bool {
 		length += plainLength[u.Path[i]]
 	}
 	return length > maxPath
+}
+
+// areLonger reports whether the headers have more than so many bytes.
+func areLonger(headers http.Header, most int) bool {
+	for name, values := range headers {
+		for _, value := range values {
+			if most -= len(name) + len(value) + perHeader; most < 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // pathLength is how much of a path there is to read: its own length, or that of its escapes.

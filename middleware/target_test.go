@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -202,6 +203,36 @@ func TestLongPaths(t *testing.T) {
 			{"a long query", long("/x?", "x", 1<<20), 200},
 		} {
 			require.Equal(t, row.want, serve(h, get(row.target)).Code, "%s: %s", name, row.name)
+		}
+	}
+}
+
+// What takes long to read is a path or what comes with it, not both.
+func TestLongPathBesideHeaders(t *testing.T) {
+	const overhead = len("X-A") + 32
+	for name, h := range map[string]http.Handler{"Routes": everything(t), "Handler": newGuard(t, as("alice", "")).Handler(reached)} {
+		for _, row := range []struct {
+			name    string
+			path    string
+			headers []int // how long each is
+			want    int
+		}{
+			{"a path of 8 KiB and 4 KiB of headers", "/" + strings.Repeat("x", 8<<10-1), []int{4<<10 - overhead}, 200},
+			{"a byte more of headers", "/" + strings.Repeat("x", 8<<10-1), []int{4<<10 - overhead + 1}, 414},
+			{"4 KiB of several headers", "/" + strings.Repeat("x", 8<<10-1), slices.Repeat([]int{64 - overhead}, 64), 200},
+			{"an empty header more", "/" + strings.Repeat("x", 8<<10-1), append(slices.Repeat([]int{64 - overhead}, 64), 0), 414},
+			{"a path of 1 KiB, and headers of 1 MiB", "/" + strings.Repeat("x", 1<<10-1), []int{1 << 20}, 200},
+			{"a byte more of the path", "/" + strings.Repeat("x", 1<<10), []int{1 << 20}, 414},
+			{"a byte more of the path, and as much of headers as may be", "/" + strings.Repeat("x", 1<<10), []int{11<<10 - 1 - overhead}, 200},
+			{"a byte more of the path, and one more of headers", "/" + strings.Repeat("x", 1<<10), []int{11<<10 - overhead}, 414},
+			{"needless escapes count as they were sent", "/x" + strings.Repeat("%41", 400), []int{11 << 10}, 414},
+			{"other escapes count as what they mean", "/" + strings.Repeat("%C3%A9", 500), []int{1 << 20}, 200},
+		} {
+			r := get(row.path)
+			for _, size := range row.headers {
+				r.Header["X-A"] = append(r.Header["X-A"], strings.Repeat("x", size))
+			}
+			require.Equal(t, row.want, serve(h, r).Code, "%s: %s", name, row.name)
 		}
 	}
 }

@@ -4,21 +4,21 @@ package cookies
 
 import (
 	"iter"
-	"net/textproto"
 	"strings"
 )
 
 const (
+	maxLines  = 16  // RFC 6265 section 5.4 has a client send one; what HTTP/2 splits, net/http joins
 	maxNumber = 200 // RFC 6265 section 6.1 asks browsers for 50 of a site; Chrome keeps 180
 	maxSize   = 64 << 10
-	maxBlanks = 2000 // of which ten around each cookie can be trimmed
+	maxBlanks = 500 // a browser sends one for each cookie
 )
 
-// TooMany reports whether there are more cookies in the lines of a request's Cookie headers than are looked at: 200 of them, 64 KiB, or 2,000 blanks
-// and tabs, of which those around names and values are passed one by one.
+// TooMany reports whether there is more in the lines of a request's Cookie headers than is looked at: 16 lines, 200 cookies, 64 KiB, or 500 blanks
+// and tabs, which may have to be passed one by one.
 func TooMany(lines []string) bool {
 	number, size, blanks := len(lines), 0, 0
-	if number > maxNumber {
+	if number > maxLines {
 		return true
 	}
 	for _, line := range lines {
@@ -31,63 +31,52 @@ func TooMany(lines []string) bool {
 	return number > maxNumber || blanks > maxBlanks
 }
 
-// All yields the cookies in the lines of a request's Cookie headers: the name, and the value with the blanks that it begins with.
-func All(lines []string) iter.Seq2[string, string] {
-	return func(yield func(name, value string) bool) {
+// Named yields the cookies of these names, which are tokens, in the lines of a request's Cookie headers: which of the names, and the value with the blanks that
+// it begins with.
+func Named(lines, names []string) iter.Seq2[int, string] {
+	return func(yield func(which int, value string) bool) {
 		for _, line := range lines {
 			for more := true; more; {
-				sign, end := bounds(line)
-				name, value := line[:sign], line[min(sign+1, end):end]
-				if more = end < len(line); more {
-					line = line[end+1:]
-				}
-				if !yield(textproto.TrimString(name), trimRight(value)) {
-					return
+				var cookie string
+				cookie, line, more = strings.Cut(line, ";")
+				cookie = trimLeft(cookie)
+				for which, name := range names {
+					value, ok := valueOf(cookie, name)
+					if ok && !yield(which, value) {
+						return
+					}
+					if ok {
+						break
+					}
 				}
 			}
 		}
 	}
 }
 
-// bounds returns where the first equals sign of the first cookie in a line is, and the semicolon after the cookie; where they would be if there is none. Most
-// cookies are short, and where there are many of them all are: to look for the two at once is faster than to begin twice.
-func bounds(line string) (sign, end int) {
-	const short = 16
-	sign = -1
-	for i := range min(len(line), short) {
-		switch line[i] {
-		case '=':
-			if sign < 0 {
-				sign = i
-			}
-		case ';':
-			if sign < 0 {
-				sign = i
-			}
-			return sign, i
-		}
+// valueOf returns the value of a cookie, if it has this name. For one that has not, where there may be many, it does not look for an equals sign.
+func valueOf(cookie, name string) (value string, ok bool) {
+	if len(cookie) < len(name) || cookie[:len(name)] != name {
+		return "", false
 	}
-	if end = strings.IndexByte(line, ';'); end < 0 {
-		end = len(line)
+	rest := trimLeft(cookie[len(name):])
+	switch {
+	case rest == "":
+		return "", true
+	case rest[0] != '=':
+		return "", false
+	default:
+		return strings.TrimRight(rest[1:], blanks), true
 	}
-	if sign < 0 {
-		sign = strings.IndexByte(line[:end], '=')
-	}
-	if sign < 0 {
-		sign = end
-	}
-	return sign, end
 }
 
-// trimRight trims what [textproto.TrimString] trims, at the end.
-func trimRight(s string) string {
-	for s != "" {
-		switch s[len(s)-1] {
-		case ' ', '\t', '\r', '\n':
-			s = s[:len(s)-1]
-		default:
-			return s
-		}
+// blanks are what net/http trims.
+const blanks = " \t\r\n"
+
+// trimLeft trims blanks one by one: mostly there is one.
+func trimLeft(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t' || s[0] == '\r' || s[0] == '\n') {
+		s = s[1:]
 	}
 	return s
 }

@@ -7,7 +7,6 @@ import (
 	"hash"
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strings"
 	"sync"
 
@@ -61,10 +60,8 @@ func (h *hasher) of(r *http.Request) string {
 		}
 	}
 	if lines := r.Header["Cookie"]; len(h.cookies) > 0 && !cookies.TooMany(lines) {
-		for name, value := range cookies.All(lines) {
-			if slices.Contains(h.cookies, name) {
-				token, n = textproto.TrimString(value), n+1
-			}
+		for _, value := range cookies.Named(lines, h.cookies) {
+			token, n = textproto.TrimString(value), n+1
 		}
 	}
 	if n != 1 || token == "" {

@@ -85,10 +85,8 @@ func (s *sources) andCookies(c credential, lines []string) credential {
 		}
 		return c
 	}
-	for name, value := range cookies.All(lines) {
-		if i := slices.Index(s.cookies, name); i >= 0 {
-			c = s.and(c, part{place: inCookie, index: i, hash: maphash.String(s.seed, value)})
-		}
+	for i, value := range cookies.Named(lines, s.cookies) {
+		c = s.and(c, part{place: inCookie, index: i, hash: maphash.String(s.seed, value)})
 	}
 	return c
 }

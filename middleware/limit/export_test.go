@@ -6,7 +6,10 @@ import (
 )
 
 // Client is whom a request counts for.
-func (l *Limiter) Client(r *http.Request) netip.Addr { return l.proxies.client(r) }
+func (l *Limiter) Client(r *http.Request) netip.Addr {
+	spokenFor, _ := l.proxies.speakFor(r)
+	return client(r, spokenFor)
+}
 
 // Credential is what a request is remembered by.
 func (l *Limiter) Credential(r *http.Request) uint64 {

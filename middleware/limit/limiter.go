@@ -3,6 +3,7 @@ package limit
 import (
 	"hash/maphash"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -60,46 +61,54 @@ func (l *Limiter) Authenticate(r *http.Request, a middleware.Authenticator) (mid
 	if l == nil || l.peers == nil {
 		return middleware.Identity{}, errNoLimiter
 	}
-	if client, forwarded := l.proxies.speakFor(r); forwarded {
-		r = r.WithContext(introspect.WithPeer(r.Context(), client))
+	spokenFor, forwarded := l.proxies.speakFor(r)
+	if forwarded {
+		r = r.WithContext(introspect.WithPeer(r.Context(), spokenFor))
 	}
 	c, lasting := l.sources.credential(r)
 	switch {
 	case l.good.has(c):
-		return l.again(r, a, c)
+		return l.again(r, a, c, spokenFor)
 	case c == nothing && !l.unlisted.Load():
-		return l.bare(r, a)
+		return l.bare(r, a, spokenFor)
 	default:
-		return l.first(r, a, c, lasting)
+		return l.first(r, a, presented{c, lasting, client(r, spokenFor)})
 	}
 }
 
 // again asks about a credential that was good. One that has merely expired is still known, so that its client is told so.
-func (l *Limiter) again(r *http.Request, a middleware.Authenticator, c credential) (middleware.Identity, error) {
+func (l *Limiter) again(r *http.Request, a middleware.Authenticator, c credential, spokenFor netip.Addr) (middleware.Identity, error) {
 	id, err := a.Authenticate(r)
 	if isRefused(err) && isGuess(r, err) {
 		l.good.forget(c)
-		l.peers.repeated(l.proxies.client(r), c, l.now())
+		l.peers.repeated(client(r, spokenFor), c, l.now())
 	}
 	return id, err
 }
 
 // bare asks about a request that seems to have no credential. If it has one after all, such requests are from now on as good as
 // any with an unknown credential.
-func (l *Limiter) bare(r *http.Request, a middleware.Authenticator) (middleware.Identity, error) {
+func (l *Limiter) bare(r *http.Request, a middleware.Authenticator, spokenFor netip.Addr) (middleware.Identity, error) {
 	id, err := a.Authenticate(r)
 	if err == nil || isRefused(err) {
 		l.unlisted.Store(true)
 	}
 	if isGuess(r, err) {
-		l.peers.guessed(l.proxies.client(r), l.now())
+		l.peers.guessed(client(r, spokenFor), l.now())
 	}
 	return id, err
 }
 
+// presented is a credential, whether it is worth to be remembered, and by whom it is.
+type presented struct {
+	credential
+	lasting bool
+	by      netip.Addr
+}
+
 // first asks about a credential that is not known to be good, if the peer may have it examined.
-func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credential, lasting bool) (middleware.Identity, error) {
-	v, wait := l.peers.enter(l.proxies.client(r), c, l.now())
+func (l *Limiter) first(r *http.Request, a middleware.Authenticator, p presented) (middleware.Identity, error) {
+	v, wait := l.peers.enter(p.by, p.credential, l.now())
 	if wait > 0 {
 		return middleware.Identity{}, &limited{time.Duration(wait)}
 	}
@@ -107,8 +116,8 @@ func (l *Limiter) first(r *http.Request, a middleware.Authenticator, c credentia
 	defer func() { l.peers.leave(&v, guess, l.now()) }() // after a panic too
 	id, err := a.Authenticate(r)
 	guess = isGuess(r, err)
-	if err == nil && lasting {
-		l.good.add(c, id)
+	if err == nil && p.lasting {
+		l.good.add(p.credential, id)
 	}
 	return id, err
 }

@@ -22,11 +22,11 @@ func (p proxies) trust(a netip.Addr) bool {
 	return slices.ContainsFunc(p.trusted, func(t netip.Prefix) bool { return t.Contains(a) })
 }
 
-// client returns the address that a request comes from. It is not valid where the connection has none that can be read, as with
-// a unix socket.
-func (p proxies) client(r *http.Request) netip.Addr {
-	if client, forwarded := p.speakFor(r); forwarded {
-		return client
+// client returns the address that a request comes from: the one that a proxy speaks for, if it does. It is not valid where the connection has none that can be
+// read, as with a unix socket.
+func client(r *http.Request, spokenFor netip.Addr) netip.Addr {
+	if spokenFor.IsValid() {
+		return spokenFor
 	}
 	return remote(r.RemoteAddr)
 }
@@ -91,11 +91,12 @@ func forwardedAddr(s string) netip.Addr {
 			return plain(a)
 		}
 	}
-	if a, err := netip.ParseAddr(s); err == nil {
-		return plain(a)
+	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 {
+		ap, _ := netip.ParseAddrPort(s)
+		return plain(ap.Addr())
 	}
-	ap, _ := netip.ParseAddrPort(s)
-	return plain(ap.Addr())
+	a, _ := netip.ParseAddr(s)
+	return plain(a)
 }
 
 // plain gives an address its one spelling, and none to an address with a zone, which means something on one machine only.
