@@ -100,7 +100,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *vou
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(raw) > v.maxBytes {
+	if !v.takes(&msg) {
 		return nil, nil, refuse(ReasonMalformed, "token")
 	}
 	if passed != v.policy {

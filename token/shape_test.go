@@ -114,6 +114,32 @@ func TestSizeIsLimited(t *testing.T) {
 	_, err = mux.Verify(t.Context(), fits)
 	require.NoError(t, err, "each issuer has its own limit")
 
+	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES512", "EdDSA"} {
+		most := 16 << 10
+		if alg[0] != 'E' && alg[2] != '2' {
+			most = 10 << 10
+		}
+		sized := func(most int) string {
+			usual := issuer.Sign(alg, nil, []byte(payload(with("pad", `""`))))
+			return issuer.Sign(alg, nil, []byte(payload(with("pad", `"`+strings.Repeat("x", (most-len(usual))/4*3)+`"`))))
+		}
+		def, explicit := verifier(t, issuer, plain()), &token.Options{MaxBytes: 16 << 10}
+		all, err := token.NewVerifier(issuer, plain(), explicit)
+		require.NoError(t, err)
+		for _, by := range []verify{def.Verify, muxOf(t, def).Verify} {
+			raw := sized(most)
+			require.LessOrEqual(t, len(raw), most)
+			_, err = by(t.Context(), raw)
+			require.NoError(t, err, "%s: %d bytes", alg, len(raw))
+			raw = sized(most + 8)
+			require.Greater(t, len(raw), most)
+			c, err = by(t.Context(), raw)
+			requireRefused(t, c, err, token.ReasonMalformed, raw)
+		}
+		_, err = all.Verify(t.Context(), sized(16<<10))
+		require.NoError(t, err, alg)
+	}
+
 	long := `{"alg":"EdDSA","x":"` + strings.Repeat("x", 4<<10) + `"}`
 	raw := m.sign(long, payload())
 	c, err = normal.Verify(t.Context(), raw)

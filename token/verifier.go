@@ -36,6 +36,7 @@ type Verifier struct {
 	keysAt   keyat.Lookup // nil: none
 	policy   *policy
 	maxBytes int
+	maxSlow  int // for those algorithms of which isSlow
 	headers  *headers
 	cache    *Cache // nil: none
 	vouchers vouchers
@@ -53,9 +54,9 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	size := maxBytes
+	size, slow := maxBytes, maxSlow
 	if opts.MaxBytes != 0 {
-		size = opts.MaxBytes
+		size, slow = opts.MaxBytes, opts.MaxBytes
 	}
 	if size < 0 || size > maxBytes {
 		m.addf("Options.MaxBytes is %d, not between 1 and %d", size, maxBytes)
@@ -67,7 +68,7 @@ func NewVerifier(keys KeySource, p Policy, opts *Options) (*Verifier, error) {
 	if err := errors.Join(append(m, err)...); err != nil {
 		return nil, err
 	}
-	return &Verifier{keys: keys, keysAt: keyat.Of(keys), policy: compiled, maxBytes: size, headers: new(headers), cache: opts.Cache}, nil
+	return &Verifier{keys: keys, keysAt: keyat.Of(keys), policy: compiled, maxBytes: size, maxSlow: slow, headers: new(headers), cache: opts.Cache}, nil
 }
 
 // isNil also sees a nil pointer, map or function in the interface, whose methods would panic at the first token.
@@ -137,6 +138,9 @@ func (v *Verifier) verify(ctx context.Context, raw string, have []Proof, vouched
 	if err != nil {
 		return nil, nil, err
 	}
+	if !v.takes(&msg) {
+		return nil, nil, refuse(ReasonMalformed, "token")
+	}
 	if passed != v.policy {
 		if err := v.policy.checkHeader(msg.Header()); err != nil {
 			return nil, nil, err
@@ -151,6 +155,22 @@ func (v *Verifier) verify(ctx context.Context, raw string, have []Proof, vouched
 		v.headers.add(&msg, v.policy)
 	}
 	return c, by, err
+}
+
+// takes reports whether a message, whose header is read, is no longer than is looked at.
+func (v *Verifier) takes(msg *jws.Message) bool {
+	size := msg.Size()
+	return size <= v.maxSlow || size <= v.maxBytes && !isSlow(msg.Header().Algorithm)
+}
+
+// isSlow is true of the algorithms with RSA, which is fast, and SHA-512 or half of it, which is not.
+func isSlow(alg string) bool {
+	switch alg {
+	case "RS384", "RS512", "PS384", "PS512":
+		return true
+	default:
+		return false
+	}
 }
 
 // decide goes from a token whose header has passed to a verdict, and to the key that signed it.

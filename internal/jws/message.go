@@ -67,6 +67,9 @@ func (m *Message) split(compact string, maxBytes int) bool {
 	return err == nil && m.signatureSize > 0
 }
 
+// Size is that of the message as it was sent, in bytes.
+func (m *Message) Size() int { return len(m.compact) }
+
 // HeaderSegment returns the header as it stands in the token.
 func (m *Message) HeaderSegment() string { return m.compact[:m.first] }
 
