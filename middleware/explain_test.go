@@ -47,8 +47,8 @@ func TestExplain(t *testing.T) {
 		{"no rule for the method", request("POST", "/healthz"), "", 403, `403: no rule matches "POST" "/healthz"; its path alone matches "GET /healthz"`},
 		{"what a client sent is quoted", get("/a%20%22b"), "", 403, `403: no rule matches "GET" "/a \"b"`},
 		{
-			"too long beside its headers", get("/"+strings.Repeat("x", 1<<10), "Cookie: "+strings.Repeat("x", 11<<10)), "", 414,
-			`414: the path of "GET" has more than 1024 bytes, and more than 12288 together with the headers`,
+			"too long beside its headers", get("/"+strings.Repeat("x", 512), "Cookie: "+strings.Repeat("x", 12<<10)), "", 414,
+			`414: the path of "GET" has more than 512 bytes, and more than 12288 together with the headers, with 32 more for each`,
 		},
 		{"too long", get("/" + strings.Repeat("x", 8<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},
 		{"ambiguous", get("/a//b"), "", 400, `400: the request target of "GET" is ambiguous`},

@@ -221,12 +221,12 @@ func TestLongPathBesideHeaders(t *testing.T) {
 			{"a byte more of headers", "/" + strings.Repeat("x", 8<<10-1), []int{4<<10 - overhead + 1}, 414},
 			{"4 KiB of several headers", "/" + strings.Repeat("x", 8<<10-1), slices.Repeat([]int{64 - overhead}, 64), 200},
 			{"an empty header more", "/" + strings.Repeat("x", 8<<10-1), append(slices.Repeat([]int{64 - overhead}, 64), 0), 414},
-			{"a path of 1 KiB, and headers of 1 MiB", "/" + strings.Repeat("x", 1<<10-1), []int{1 << 20}, 200},
-			{"a byte more of the path", "/" + strings.Repeat("x", 1<<10), []int{1 << 20}, 414},
-			{"a byte more of the path, and as much of headers as may be", "/" + strings.Repeat("x", 1<<10), []int{11<<10 - 1 - overhead}, 200},
-			{"a byte more of the path, and one more of headers", "/" + strings.Repeat("x", 1<<10), []int{11<<10 - overhead}, 414},
+			{"a path of 512 bytes, and headers of 1 MiB", "/" + strings.Repeat("x", 511), []int{1 << 20}, 200},
+			{"a byte more of the path", "/" + strings.Repeat("x", 512), []int{1 << 20}, 414},
+			{"a byte more of the path, and as much of headers as may be", "/" + strings.Repeat("x", 512), []int{12<<10 - 513 - overhead}, 200},
+			{"a byte more of the path, and one more of headers", "/" + strings.Repeat("x", 512), []int{12<<10 - 512 - overhead}, 414},
 			{"needless escapes count as they were sent", "/x" + strings.Repeat("%41", 400), []int{11 << 10}, 414},
-			{"other escapes count as what they mean", "/" + strings.Repeat("%C3%A9", 500), []int{1 << 20}, 200},
+			{"other escapes count as what they mean", "/" + strings.Repeat("%C3%A9", 255), []int{1 << 20}, 200},
 		} {
 			r := get(row.path)
 			for _, size := range row.headers {

@@ -16,7 +16,7 @@ const (
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 2 * time.Minute
 	maxBytes      = 16 << 10
-	maxSlow       = 10 << 10 // where SHA-512 takes long beside the check of the signature
+	maxSlow       = 8 << 10 // where SHA-512 takes long beside the check of the signature
 )
 
 // policy is a Policy that has been checked and copied, in the form that verification reads.

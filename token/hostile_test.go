@@ -259,7 +259,7 @@ func hostiles(tb testing.TB, alg, head string) map[string][]hostile {
 	all := map[string][]hostile{}
 	most := 16 << 10
 	if alg[0] != 'E' && alg != "RS256" && alg != "PS256" {
-		most = 10 << 10
+		most = 8 << 10
 	}
 	largest := (most - len(seal(head, ""))) / 4 * 3
 	for kind, size := range map[string]int{"long payload": largest, "short payload": 2 << 10} {

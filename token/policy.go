@@ -99,8 +99,9 @@ func AccessTokenPolicy(issuer string, audiences ...string) Policy {
 
 // Options tunes a [Verifier]. Nil and zero fields mean the defaults.
 type Options struct {
-	// MaxBytes is the size of the longest token that is looked at, 1 byte to 16 KiB. The default is 16 KiB, but 10 KiB for RS384, RS512, PS384 and PS512:
-	// beside a check of an RSA signature, SHA-512 of more takes so long that a wrong token would cost twice as much as a usual one.
+	// MaxBytes is the size of the longest token that is looked at, 1 byte to 16 KiB. The default is 16 KiB, but 8 KiB for RS384, RS512, PS384 and PS512:
+	// beside a check of an RSA signature, SHA-512 of more takes so long that a wrong token would cost twice as much as a usual one. A
+	// size that is set holds for these too.
 	MaxBytes int
 
 	// Cache remembers verified tokens, so that one that comes again costs little more than its SHA-256. It may be shared with other

@@ -117,7 +117,7 @@ func TestSizeIsLimited(t *testing.T) {
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES512", "EdDSA"} {
 		most := 16 << 10
 		if alg[0] != 'E' && alg[2] != '2' {
-			most = 10 << 10
+			most = 8 << 10
 		}
 		sized := func(most int) string {
 			usual := issuer.Sign(alg, nil, []byte(payload(with("pad", `""`))))

@@ -10,14 +10,13 @@ import (
 const (
 	maxLines  = 16  // RFC 6265 section 5.4 has a client send one; what HTTP/2 splits, net/http joins
 	maxNumber = 200 // RFC 6265 section 6.1 asks browsers for 50 of a site; Chrome keeps 180
-	maxSize   = 64 << 10
-	maxBlanks = 500 // a browser sends one for each cookie
+	maxSize   = 36 << 10
+	maxBlanks = 8 // before a cookie, and before its equals sign: a browser sends one, and none
 )
 
-// TooMany reports whether there is more in the lines of a request's Cookie headers than is looked at: 16 lines, 200 cookies, 64 KiB, or 500 blanks
-// and tabs, which may have to be passed one by one.
+// TooMany reports whether there is more in the lines of a request's Cookie headers than is looked at: 16 lines, 200 cookies, or 36 KiB.
 func TooMany(lines []string) bool {
-	number, size, blanks := len(lines), 0, 0
+	number, size := len(lines), 0
 	if number > maxLines {
 		return true
 	}
@@ -26,57 +25,58 @@ func TooMany(lines []string) bool {
 			return true
 		}
 		number += strings.Count(line, ";")
-		blanks += strings.Count(line, " ") + strings.Count(line, "\t")
 	}
-	return number > maxNumber || blanks > maxBlanks
+	return number > maxNumber
 }
 
 // Named yields the cookies of these names, which are tokens, in the lines of a request's Cookie headers: which of the names, and the value with the blanks that
-// it begins with.
+// it begins with. A cookie with more than 8 blanks before its name or its equals sign may be of any name, and so is yielded as one of the first, whole.
 func Named(lines, names []string) iter.Seq2[int, string] {
 	return func(yield func(which int, value string) bool) {
 		for _, line := range lines {
 			for more := true; more; {
 				var cookie string
 				cookie, line, more = strings.Cut(line, ";")
-				cookie = trimLeft(cookie)
-				for which, name := range names {
-					value, ok := valueOf(cookie, name)
-					if ok && !yield(which, value) {
-						return
-					}
-					if ok {
-						break
-					}
+				if which, value, ok := find(cookie, names); ok && !yield(which, value) {
+					return
 				}
 			}
 		}
 	}
 }
 
-// valueOf returns the value of a cookie, if it has this name. For one that has not, where there may be many, it does not look for an equals sign.
-func valueOf(cookie, name string) (value string, ok bool) {
-	if len(cookie) < len(name) || cookie[:len(name)] != name {
-		return "", false
+// find returns which of the names a cookie has, and its value. For one that has none, where there may be many, it does not look for an equals sign.
+func find(cookie string, names []string) (which int, value string, ok bool) {
+	rest, ok := trimLeft(cookie)
+	if !ok {
+		return 0, cookie, len(names) > 0
 	}
-	rest := trimLeft(cookie[len(name):])
-	switch {
-	case rest == "":
-		return "", true
-	case rest[0] != '=':
-		return "", false
-	default:
-		return strings.TrimRight(rest[1:], blanks), true
+	for which, name := range names {
+		if len(rest) < len(name) || rest[:len(name)] != name {
+			continue
+		}
+		value, ok := trimLeft(rest[len(name):])
+		switch {
+		case !ok:
+			return which, cookie, true
+		case value == "":
+			return which, "", true
+		case value[0] == '=':
+			return which, strings.TrimRight(value[1:], blanks), true
+		}
 	}
+	return 0, "", false
 }
 
 // blanks are what net/http trims.
 const blanks = " \t\r\n"
 
-// trimLeft trims blanks one by one: mostly there is one.
-func trimLeft(s string) string {
-	for s != "" && (s[0] == ' ' || s[0] == '\t' || s[0] == '\r' || s[0] == '\n') {
-		s = s[1:]
+// trimLeft trims up to 8 blanks, one by one: mostly there is one. It reports whether these are all.
+func trimLeft(s string) (rest string, all bool) {
+	for n := range min(maxBlanks+1, len(s)) {
+		if s[n] != ' ' && s[n] != '\t' && s[n] != '\r' && s[n] != '\n' {
+			return s[n:], true
+		}
 	}
-	return s
+	return "", len(s) <= maxBlanks
 }

@@ -1,6 +1,7 @@
 package limit_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -98,6 +99,45 @@ func TestClientsBehindAProxyAreToldApart(t *testing.T) {
 			require.ErrorIs(t, wrong("198.51.100.2", "5"), middleware.ErrRefused)
 		})
 	})
+}
+
+// Behind a proxy every way of guessing counts for the client, and for no other.
+func TestEachKindOfGuessIsTheClients(t *testing.T) {
+	for name, wrong := range map[string]func(l *limit.Limiter, client string){
+		"what nobody knows": func(l *limit.Limiter, client string) {
+			_, err := l.Authenticate(from("10.0.0.1:7", client, "Authorization: Bearer bad"), telling)
+			require.ErrorIs(t, err, middleware.ErrRefused)
+		},
+		"what was good": func(l *limit.Limiter, client string) {
+			for n := range 10 { // which weigh as much as a guess
+				r := from("10.0.0.1:7", client, fmt.Sprintf("Authorization: Bearer good-%d", n))
+				_, err := l.Authenticate(r, telling)
+				require.NoError(t, err)
+				require.True(t, l.Remembers(r))
+				_, err = l.Authenticate(r, failing(middleware.ErrRefused))
+				require.ErrorIs(t, err, middleware.ErrRefused)
+			}
+		},
+		"what is not looked for": func(l *limit.Limiter, client string) {
+			_, err := l.Authenticate(from("10.0.0.1:7", client), failing(middleware.ErrRefused))
+			require.ErrorIs(t, err, middleware.ErrRefused)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLimiter(t, func(c *limit.Config) {
+				c.TrustedProxies, c.PerMinute, c.Burst = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 1, 1
+			})
+			wrong(l, "X-Forwarded-For: 198.51.100.1")
+			next := "Authorization: Bearer bad-2"
+			if name == "what was good" { // what repeats has an allowance of its own
+				next = "Authorization: Bearer good-9"
+			}
+			_, err := l.Authenticate(from("10.0.0.1:7", "X-Forwarded-For: 198.51.100.1", next), failing(middleware.ErrRefused))
+			require.ErrorIs(t, err, limited, "it has had its guess")
+			_, err = l.Authenticate(from("10.0.0.1:7", "X-Forwarded-For: 198.51.100.2", next), failing(middleware.ErrRefused))
+			require.ErrorIs(t, err, middleware.ErrRefused, "another client has its own")
+		})
+	}
 }
 
 func TestIntrospectionIsToldOfTheClient(t *testing.T) {
