@@ -15,7 +15,8 @@ const (
 	maxPath = 8 << 10
 	// usualPath is that of a path beside which there may be headers of any length.
 	usualPath = 512
-	// maxPathAndHeaders is how long a longer path may be together with the headers, decoded or as it is sent: a stranger's request has one thing that takes long to read, not two.
+	// maxPathAndHeaders is how long a longer path, decoded or as it is sent, may be together with the headers: a stranger's request has one thing that
+	// takes long to read, not two.
 	maxPathAndHeaders = 12 << 10
 	// perHeader is added for each header, as RFC 9113 section 6.5.2 does.
 	perHeader = 32
