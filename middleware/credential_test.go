@@ -457,6 +457,8 @@ func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
 		{"65 blanks before a bearer credential", header, []string{"Authorization: Bearer" + strings.Repeat(" ", 65) + "x"}, "", middleware.ErrInvalidRequest},
 		{"8 blanks before a cookie", cookie, []string{"Cookie: session=x;" + strings.Repeat(" ", 8) + "a=b"}, "x", nil},
 		{"a blank more before a cookie", cookie, []string{"Cookie: session=x;" + strings.Repeat(" ", 9) + "a=b"}, "", middleware.ErrInvalidRequest},
+		{"8 blanks behind a cookie", cookie, []string{"Cookie: session=x" + strings.Repeat(" ", 8) + ";"}, "x", nil},
+		{"a blank more behind a cookie", cookie, []string{"Cookie: session=x" + strings.Repeat(" ", 9) + ";"}, "", middleware.ErrInvalidRequest},
 		{"nothing but those", cookie, []string{"Cookie: " + strings.Repeat(" ", 9) + "a=b"}, "", middleware.ErrInvalidRequest},
 		{"blanks before a bearer credential", header, []string{"Authorization: Bearer " + strings.Repeat(" ", 32<<10) + "x"}, "", middleware.ErrInvalidRequest},
 		{"credentials of another scheme, however long", header, []string{"Authorization: Negotiate " + long + long}, "", middleware.ErrNoCredentials},

@@ -80,7 +80,7 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	}
 	short := b64([]byte(head + "}"))
 	objects := `"x":[{"":{"":{"":1` + strings.Repeat(`}}},{"":{"":{"":1`, 125) + `}}}],`
-	before := min(6<<10-160, (most-len(short)-len(signature))/4*3-500) // so far a Mux looks for an issuer
+	before := min(6<<10/4*3-160, (most-len(short)-len(signature))/4*3-500) // so far a Mux looks for an issuer
 	deepest := within(most, short, "{"+objects+repeated(before-len(objects), `"y":"`, `\\\\`, `",`), "z")
 	signed("objects and escapes, and an issuer far back", get("/", bearer(deepest)))
 	for name, part := range map[string]string{
@@ -134,11 +134,11 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	signed("a path of segments by chance", get("/"+mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"), wrong))
 	// cookies has 16 headers with 199 cookies between them, and all the blanks that may be there.
 	cookies := func(longest int) (headers []string) {
-		blanks := func() string { return strings.Repeat(" ", chance.IntN(3)) }
+		blanks := func() string { return strings.Repeat(" ", chance.IntN(9)) }
 		for n := range 16 {
 			line := "Cookie: a"
 			for range (200-16)/16 + n/8 {
-				line += ";" + blanks() + "sessio" + strings.Repeat("x", chance.IntN(2)) + blanks() + "=" + strings.Repeat("x", chance.IntN(longest))
+				line += ";" + blanks() + "session" + blanks() + "x=" + strings.Repeat("x", chance.IntN(longest))
 			}
 			headers = append(headers, line)
 		}
@@ -151,8 +151,19 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile)
 	add("everything at once", get(letters(8<<10), append(manyCookies, bearer(dearest), proxies)...))
 	signed("everything beside a path that may be there", get(letters(512), append(manyCookies, bearer(dearest), proxies)...))
 	signed("everything beside a path that may be there, and objects", get(letters(512), append(manyCookies, bearer(deepest), proxies)...))
+	middling := b64([]byte(repeated(730, head+`,"y":[{"":{"":1`+strings.Repeat(`}},{"":{"":1`, 18)+`}}],"x":"`, `\u0061`, `"}`)))
+	claimsByChance := "{"
+	for n := range 70 {
+		claimsByChance += fmt.Sprintf(`"%s%d":"a",`, mixed(10, "x", `\n`, "é"), n)
+	}
+	before = min((6<<10-len(middling))/4*3-100, (most-len(middling)-len(signature))/4*3-500)
+	crowded := within(most, middling, claimsByChance+`"q":"`+mixed(before-len(claimsByChance), `\\`, "x")+`",`, "z")
+	signed("claims by chance", get("/", bearer(crowded)))
+	signed("everything beside a path that may be there, and claims", get(letters(512), append(manyCookies, bearer(crowded), proxies)...))
+	odd := "Authorization: " + strings.Repeat("~", 64) + " x"
+	signed("everything, and the token in a cookie", get(letters(512), odd, "Cookie: session="+crowded+strings.Repeat(" ", 8)+";"+strings.Repeat(";", 100)+strings.Repeat("x", 19<<10), proxies))
 	few := cookies(1)
-	path := letters(8 << 10)
+	path := letters(6 << 10)
 	rest := 12<<10 - len(path) - len("Authorization") - len("Bearer ") - 32
 	for _, line := range few {
 		rest -= len(line) + 32 - len(": ")

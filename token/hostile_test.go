@@ -203,8 +203,8 @@ func payloads(size int) []claim {
 			claim{s.name, benchmarkPayload[:len(benchmarkPayload)-1] + "," + s.raw + "}"},
 			claim{s.name + " first", "{" + s.raw + "," + benchmarkPayload[1:]})
 	}
-	if size > 10<<10 { // a Mux finds the iss in the first 8 KiB of a token
-		const before = 6<<10 - 160
+	if size > 10<<10 { // a Mux finds the iss in the first 6 KiB of a token
+		const before = 6<<10/4*3 - 160
 		for _, c := range slices.Concat(shapes(before), crowds(before)) {
 			p := "{" + c.raw + "," + benchmarkPayload[1:len(benchmarkPayload)-1]
 			all = append(all, claim{c.name + " before the iss", p + fill(size-len(p), `,"z":"`, "z", `"}`)})
@@ -224,7 +224,7 @@ func payloads(size int) []claim {
 				p := payload(c)
 				all = append(all, claim{"a whole " + name, p[:len(p)-1] + fill(size-len(p), `,"z":"`, "z", `"}`)})
 				if size > 10<<10 {
-					before := crowds(6<<10 - len(p))[0].raw
+					before := crowds(6<<10/4*3 - len(p))[0].raw
 					p = "{" + before + "," + p[1:len(p)-1]
 					all = append(all, claim{"a whole " + name + " behind numbers and a text", p + fill(size-len(p), `,"z":"`, "z", `"}`)})
 				}

@@ -57,7 +57,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 }
 
 // Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in its first
-// 8 KiB, or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two.
+// 6 KiB, or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if m == nil || m.byIssuer == nil {
 		return nil, errNoVerifier
@@ -121,7 +121,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *vou
 
 // Where an iss is looked for: its sender may be anybody.
 const (
-	maxUpToIssuer   = 8 << 10 // bytes of a token
+	maxUpToIssuer   = 6 << 10 // bytes of a token
 	maxBeforeIssuer = 512     // members and elements
 )
 

@@ -98,7 +98,7 @@ func TestAMuxLooksForAnIssuerOnlySoFar(t *testing.T) {
 	list := func(element string, n int) string { return `"x":[` + element + strings.Repeat(","+element, n-1) + `],` }
 	text := func(n int) string { return `"x":"` + strings.Repeat("x", n) + `",` }
 	upToIss := len(`{"x":"","iss":"` + issuerURL + `",`)
-	inEightKiB := (8<<10-len(b64([]byte(edHeader)))-1)/4*3 - upToIss
+	inSixKiB := (6<<10-len(b64([]byte(edHeader)))-1)/4*3 - upToIss
 	for _, tc := range []struct {
 		name, before string
 		found        bool
@@ -110,8 +110,8 @@ func TestAMuxLooksForAnIssuerOnlySoFar(t *testing.T) {
 		{"255 empty arrays", list(`[]`, 255), false},
 		{"128 claims", strings.Repeat(`"%":1,`, 128), true},
 		{"129 claims", strings.Repeat(`"%":1,`, 129), false},
-		{"an issuer that ends right in the first 8 KiB", text(inEightKiB), true},
-		{"an issuer that ends right behind the first 8 KiB", text(inEightKiB + 1), false},
+		{"an issuer that ends right in the first 6 KiB", text(inSixKiB), true},
+		{"an issuer that ends right behind the first 6 KiB", text(inSixKiB + 1), false},
 		{"an object that names an issuer", `"act":{"iss":"` + otherURL + `"},`, true},
 		{"a text that names an issuer", `"x":"\",\"iss\":\"` + otherURL + `",`, true},
 		{"names that are nearly that of the issuer", `"is":1,"Iss":1,"iss ":1,"\u0069\u0073\u0053":1,"iss\u0000":1,`, true},

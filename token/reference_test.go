@@ -262,7 +262,7 @@ func requireSame(t *testing.T, raw, header string, m minter) {
 func isFound(t *testing.T, raw string, payload []byte) bool {
 	t.Helper()
 	begun, size := upToIssuer(t, payload)
-	groups := (8<<10 - strings.IndexByte(raw, '.') - 1) / 4 // in the first 8 KiB
+	groups := (6<<10 - strings.IndexByte(raw, '.') - 1) / 4 // in the first 6 KiB
 	return begun <= 512 && (len(payload) <= max(3*groups, 2<<10) || size <= 3*groups)
 }
 

@@ -11,7 +11,7 @@ const (
 	maxLines  = 16  // RFC 6265 section 5.4 has a client send one; what HTTP/2 splits, net/http joins
 	maxNumber = 200 // RFC 6265 section 6.1 asks browsers for 50 of a site; Chrome keeps 180
 	maxSize   = 36 << 10
-	maxBlanks = 8 // before a cookie, and before its equals sign: a browser sends one, and none
+	maxBlanks = 8 // in each place: a browser sends one before a cookie
 )
 
 // TooMany reports whether there is more in the lines of a request's Cookie headers than is looked at: 16 lines, 200 cookies, or 36 KiB.
@@ -30,7 +30,8 @@ func TooMany(lines []string) bool {
 }
 
 // Named yields the cookies of these names, which are tokens, in the lines of a request's Cookie headers: which of the names, and the value with the blanks that
-// it begins with. A cookie with more than 8 blanks before its name or its equals sign may be of any name, and so is yielded as one of the first, whole.
+// it begins with. A cookie with more than 8 blanks before its name may be of any, and so is yielded as one of the first, whole; so is one of these names with more
+// than 8 behind its name or value.
 func Named(lines, names []string) iter.Seq2[int, string] {
 	return func(yield func(which int, value string) bool) {
 		for _, line := range lines {
@@ -62,21 +63,34 @@ func find(cookie string, names []string) (which int, value string, ok bool) {
 		case value == "":
 			return which, "", true
 		case value[0] == '=':
-			return which, strings.TrimRight(value[1:], blanks), true
+			if value, ok = trimRight(value[1:]); !ok {
+				return which, cookie, true
+			}
+			return which, value, true
 		}
 	}
 	return 0, "", false
 }
 
-// blanks are what net/http trims.
-const blanks = " \t\r\n"
-
 // trimLeft trims up to 8 blanks, one by one: mostly there is one. It reports whether these are all.
 func trimLeft(s string) (rest string, all bool) {
 	for n := range min(maxBlanks+1, len(s)) {
-		if s[n] != ' ' && s[n] != '\t' && s[n] != '\r' && s[n] != '\n' {
+		if !isBlank(s[n]) {
 			return s[n:], true
 		}
 	}
 	return "", len(s) <= maxBlanks
 }
+
+// trimRight is trimLeft at the other end.
+func trimRight(s string) (rest string, all bool) {
+	for n := range min(maxBlanks+1, len(s)) {
+		if !isBlank(s[len(s)-1-n]) {
+			return s[:len(s)-n], true
+		}
+	}
+	return "", len(s) <= maxBlanks
+}
+
+// isBlank is what net/http trims.
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

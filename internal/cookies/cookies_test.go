@@ -35,7 +35,10 @@ func TestNamedAmongBlanks(t *testing.T) {
 		{strings.Repeat("\t", 9) + "x=1", strings.Repeat("\t", 9) + "x=1"},
 		{"a" + strings.Repeat(" ", 8) + "=1", "1"},
 		{"a" + strings.Repeat(" ", 9) + "=1", "a" + strings.Repeat(" ", 9) + "=1"},
-		{"a=" + strings.Repeat(" ", 9) + "1" + strings.Repeat(" ", 9), strings.Repeat(" ", 9) + "1"},
+		{"a=" + strings.Repeat(" ", 9) + "1" + strings.Repeat(" ", 8), strings.Repeat(" ", 9) + "1"},
+		{"a=1" + strings.Repeat(" ", 9), "a=1" + strings.Repeat(" ", 9)},
+		{"a=" + strings.Repeat(" ", 8), ""},
+		{"a=" + strings.Repeat(" ", 9), "a=" + strings.Repeat(" ", 9)},
 		{"a" + strings.Repeat(" ", 8), ""},
 	} {
 		var got []string
