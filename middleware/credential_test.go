@@ -546,6 +546,7 @@ func FuzzWhichCredentialsAreJWTs(f *testing.F) {
 		`{"\u0061\u006c\u0067":1}`, `{"\u0061\u006C\u0067":1}`, `{"al\u0067x":1}`, `{"al\u006":1}`, `{"al\n":1}`, `{"\u0161lg":1}`, `{"al":1}`, `{"ALG":1}`, `{"\\alg":1}`, `[{"alg":1}]`, `{"":"alg"}`,
 	} {
 		f.Add([]byte(s), ".e30.AA")
+		f.Add([]byte(s+strings.Repeat(" ", 200)), ".e30.AA")
 		f.Add([]byte(s+strings.Repeat(" ", 800)), ".e30.AA")
 		f.Add([]byte(strings.Repeat(" ", 800)+s), ".e30.AA")
 	}
@@ -556,7 +557,7 @@ func FuzzWhichCredentialsAreJWTs(f *testing.F) {
 		decoded, err := base64.RawURLEncoding.DecodeString(first)
 		want := err == nil && len(decoded) <= 8<<10 && json.Unmarshal(decoded, &members) == nil && members["alg"] != nil &&
 			strings.Count(credential, ".") == 2
-		if len(first) > 1<<10 {
+		if len(first) > 384 {
 			start, err := base64.RawURLEncoding.DecodeString(first[:4])
 			start = bytes.TrimLeft(start, " \t\r\n")
 			want = err == nil && len(first) <= 8<<10/3*4+3 && (len(start) == 0 || start[0] == '{') && strings.Count(credential, ".") == 2

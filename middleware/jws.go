@@ -24,7 +24,7 @@ func isJWS(raw string) bool {
 	if len(segment) > base64.RawURLEncoding.EncodedLen(maxHeader) {
 		return false
 	}
-	if len(segment) > maxKnownHeader {
+	if len(segment) > maxReadHeader {
 		return mayBeObject(segment)
 	}
 	var onStack [512]byte // longer headers are rare
@@ -56,8 +56,11 @@ type jwsHeaders struct {
 	segments [64]atomic.Pointer[string] // each where its hash puts it, instead of another
 }
 
-// maxKnownHeader is how long a first segment may be to be remembered, or read.
-const maxKnownHeader = 1 << 10
+// maxKnownHeader is how long a first segment may be to be remembered, and maxReadHeader to be read.
+const (
+	maxKnownHeader = 1 << 10
+	maxReadHeader  = 384
+)
 
 func newJWSHeaders() *jwsHeaders { return &jwsHeaders{seed: maphash.MakeSeed()} }
 

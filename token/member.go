@@ -92,6 +92,8 @@ type members struct {
 const (
 	worthReading = 2 << 10
 	worthMembers = 64
+	ofLonger     = 1 << 10 // if it is longer than that
+	fewMembers   = 32
 )
 
 // empty makes room for a number of claims.
@@ -125,9 +127,16 @@ func startOf(msg *jws.Message, most int) (start string, err error) {
 
 // read reads the payload of msg, as far as it is worth it.
 func (m *members) read(msg *jws.Message, r *reads) error {
-	start, err := startOf(msg, worthReading)
+	if msg.PayloadSize() > worthReading {
+		start, err := msg.PeekPayload(ofLonger)
+		if err != nil {
+			return refuseJWS(err)
+		}
+		return m.readStart(start, msg, r)
+	}
+	start, err := msg.ReadPayload()
 	if err != nil {
-		return err
+		return refuseJWS(err)
 	}
 	return m.readStart(start, msg, r)
 }
@@ -135,7 +144,7 @@ func (m *members) read(msg *jws.Message, r *reads) error {
 // readStart is read for who has decoded at least as much of the payload.
 func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
 	if msg.PayloadSize() > worthReading {
-		_ = m.scan(start[:worthReading/3*3], worthMembers, r) // it cannot be a whole object
+		_ = m.scan(start[:ofLonger/3*3], fewMembers, r) // it cannot be a whole object
 		m.partly = true
 		return nil
 	}

@@ -100,9 +100,9 @@ func (v *Verifier) issuer() string {
 // An error that is [ErrRefused] means that the token is not good. Any other error means that the keys could not be had, and wraps
 // what the key source returned, or is that of a proof's Find.
 //
-// Verify costs at most one call of the key source, and none for a token that can be refused without. Of a payload with more than 2 KiB, or
-// with more than 64 members and elements or 128 escapes (those of one kind in a row count as one, but in names), only the start is looked at
-// for that: what is wrong further on is found after the signature.
+// Verify costs at most one call of the key source, and none for a token that can be refused without. Of a payload with more than 64 members and elements
+// or 128 escapes (those of one kind in a row count as one, but in names) only the start is looked at for that, and of one with more than 2 KiB only the first
+// KiB, up to 32 members and elements: what is wrong further on is found after the signature.
 // A token that is remembered costs one call as well, and a second if its key was replaced by another.
 func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if v == nil || v.policy == nil {
