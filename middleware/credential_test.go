@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -479,6 +480,31 @@ func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
 		credential, err := tc.source(get("/", tc.lines...))
 		require.ErrorIs(t, err, tc.err, tc.name)
 		require.Equal(t, tc.want, credential, tc.name)
+	}
+}
+
+// A browser's cookies come in one header by HTTP/1, and in many fields by HTTP/2, which net/http joins.
+func TestManyCookiesByHTTP2(t *testing.T) {
+	source := middleware.FromCookie("session")
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if credential, err := source(r); r.ProtoMajor != 2 || err != nil || credential != "x" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for name, lines := range map[string][]string{
+		"one header":    {strings.Repeat("a=b; ", 150) + "session=x"},
+		"fifty headers": append(slices.Repeat([]string{"a=b"}, 50), "session=x"),
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+		require.NoError(t, err)
+		r.Header["Cookie"] = lines
+		resp, err := server.Client().Do(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode, name)
 	}
 }
 

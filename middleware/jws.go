@@ -14,8 +14,8 @@ import (
 const maxHeader = 8 << 10
 
 // isJWS tells a JWS in compact form from any other credential (RFC 7515 section 3.1, RFC 7516 section 9). It is no check: what
-// it lets through, the verifier still reads strictly. Of a first segment as long as no issuer sends it, only the beginning is looked at: to read
-// it twice costs more than to verify a token.
+// it lets through, the verifier still reads strictly. Of a first segment that is longer than most, only the beginning is looked at: the verifier
+// reads it anyway, and twice is too dear for a token of a stranger.
 func isJWS(raw string) bool {
 	segment, ok := firstOfThree(raw)
 	if !ok {
@@ -27,7 +27,7 @@ func isJWS(raw string) bool {
 	if len(segment) > maxReadHeader {
 		return mayBeObject(segment)
 	}
-	var onStack [512]byte // longer headers are rare
+	var onStack [maxReadHeader / 4 * 3]byte
 	header, err := base64.RawURLEncoding.AppendDecode(onStack[:0], []byte(segment))
 	return err == nil && json.Valid(header) && hasMember(header, "alg")
 }

@@ -70,9 +70,8 @@ func FromHeader(name string) Source {
 }
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
-// token, quotes included, or longer than 32 KiB. More than 200 cookies, 36 KiB of them, 16 Cookie headers, or 8 blanks before a cookie or behind its name or value, are
-// [ErrInvalidRequest] whatever they are. A name that no
-// cookie can have leaves every request undecided.
+// token, quotes included, or longer than 32 KiB. More than 200 cookies, 36 KiB of them, 16 Cookie headers, or 8 blanks before a
+// cookie or behind its name or value, are [ErrInvalidRequest] whatever they are. A name that no cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as
 // [http.CrossOriginProtection] in front.

@@ -23,10 +23,12 @@ const (
 )
 
 // isTooLong reports whether the path is longer than is worth reading before it is known who asks.
-func isTooLong(r *http.Request) bool {
-	u := r.URL
-	switch length := pathLength(u); {
-	case length > maxPath || length > usualPath && areLonger(r.Header, maxPathAndHeaders-length):
+func isTooLong(r *http.Request) bool { return isTooLongAlone(r.URL) || isTooLongBeside(r) }
+
+// isTooLongAlone is true of a path that is whatever comes with it.
+func isTooLongAlone(u *url.URL) bool {
+	switch {
+	case pathLength(u) > maxPath:
 		return true
 	case u == nil || u.RawPath != "" || 3*len(u.Path) <= maxPath:
 		return false
@@ -38,11 +40,15 @@ func isTooLong(r *http.Request) bool {
 	return length > maxPath
 }
 
-// areLonger reports whether the headers have more than so many bytes.
-func areLonger(headers http.Header, most int) bool {
-	for name, values := range headers {
+// isTooLongBeside is true of a path beside whose headers there is no room for it.
+func isTooLongBeside(r *http.Request) bool {
+	size := pathLength(r.URL)
+	if size <= usualPath {
+		return false
+	}
+	for name, values := range r.Header {
 		for _, value := range values {
-			if most -= len(name) + len(value) + perHeader; most < 0 {
+			if size += len(name) + len(value) + perHeader; size > maxPathAndHeaders {
 				return true
 			}
 		}

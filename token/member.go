@@ -112,10 +112,10 @@ func (m *members) at(place int) *string {
 	return &m.far[place-len(m.near)]
 }
 
-// startOf is the payload of msg, or of one with more than most bytes as many as are worth it.
-func startOf(msg *jws.Message, most int) (start string, err error) {
+// startOf is the payload of msg, or so many bytes of one with more than most.
+func startOf(msg *jws.Message, most, ofMore int) (start string, err error) {
 	if msg.PayloadSize() > most {
-		start, err = msg.PeekPayload(most)
+		start, err = msg.PeekPayload(ofMore)
 	} else {
 		start, err = msg.ReadPayload()
 	}
@@ -127,16 +127,9 @@ func startOf(msg *jws.Message, most int) (start string, err error) {
 
 // read reads the payload of msg, as far as it is worth it.
 func (m *members) read(msg *jws.Message, r *reads) error {
-	if msg.PayloadSize() > worthReading {
-		start, err := msg.PeekPayload(ofLonger)
-		if err != nil {
-			return refuseJWS(err)
-		}
-		return m.readStart(start, msg, r)
-	}
-	start, err := msg.ReadPayload()
+	start, err := startOf(msg, worthReading, ofLonger)
 	if err != nil {
-		return refuseJWS(err)
+		return err
 	}
 	return m.readStart(start, msg, r)
 }

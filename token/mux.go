@@ -92,7 +92,8 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *vou
 	if err != nil {
 		return nil, nil, err
 	}
-	start, err := startOf(&msg, worthSearching(&msg))
+	worth := worthSearching(&msg)
+	start, err := startOf(&msg, worth, worth)
 	if err != nil {
 		return nil, nil, err
 	}
