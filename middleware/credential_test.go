@@ -474,6 +474,9 @@ func TestSourcesLookAtNoMoreThanSoMuch(t *testing.T) {
 		{"201 in two lines", cookie, []string{"Cookie: session=x", "Cookie: " + strings.Repeat("a=b;", 199)}, "", middleware.ErrInvalidRequest},
 		{"36 KiB of cookies", cookie, []string{"Cookie: session=x", "Cookie: a=" + long, "Cookie: a=" + long[:4<<10-13]}, "x", nil},
 		{"more than 36 KiB of cookies", cookie, []string{"Cookie: session=x", "Cookie: a=" + long, "Cookie: a=" + long[:4<<10-12]}, "", middleware.ErrInvalidRequest},
+		{"50 cookies beside a long token", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 49) + "session=x", "Authorization: Bearer " + long}, "x", nil},
+		{"51 cookies beside a long token", cookie, []string{"Cookie: " + strings.Repeat("a=b;", 50) + "session=x", "Authorization: Bearer " + long}, "", middleware.ErrInvalidRequest},
+		{"51 cookies that are long", cookie, []string{"Cookie: session=x" + strings.Repeat(";a="+long[:300], 50)}, "", middleware.ErrInvalidRequest},
 		{"16 lines of them", cookie, append(slices.Repeat([]string{"Cookie: a=b"}, 15), "Cookie: session=x"), "x", nil},
 		{"a line more", cookie, append(slices.Repeat([]string{"Cookie: a=b"}, 16), "Cookie: session=x"), "", middleware.ErrInvalidRequest},
 	} {

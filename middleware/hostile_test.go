@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -39,159 +38,250 @@ func repeated(size int, open, part, end string) string {
 	return open + strings.Repeat(part, (size-len(open)-len(end))/len(part)) + end
 }
 
+func authorization(credential string) string { return "Authorization: Bearer " + credential }
+
+// forge makes requests of an anonymous client, who has seen the issuer's keys and a token that is not good here.
+type forge struct {
+	tb        testing.TB
+	alg, kid  string
+	claims    string // the usual ones
+	usual     string // a token of them
+	signature string // of it, with the dot before it
+	most      int    // bytes of a token that are read
+	chance    *rand.Rand
+	list      []hostile
+}
+
+func (f *forge) add(name string, r *http.Request) { f.list = append(f.list, hostile{name: name, r: r}) }
+func (f *forge) signed(name string, r *http.Request) {
+	f.list = append(f.list, hostile{name: name, r: r, signed: true})
+}
+
+// unforeseen adds a request that is made by chance, and one like it.
+func (f *forge) unforeseen(name string, make func() *http.Request) {
+	f.list = append(f.list, hostile{name: name, r: make(), before: make(), signed: true})
+}
+
 // hostiles are costly requests: a header that is no token, tokens that no verifier accepts, long paths, large certificates, and many cookies.
-func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) (list []hostile) {
+func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) []hostile {
 	tb.Helper()
-	b64 := base64.RawURLEncoding.EncodeToString
-	claims := []byte(`{"iss":"` + i.URL() + `","sub":"alice","aud":"` + audience + `","exp":9999999999,"iat":1700000000}`)
-	usual := i.Sign(alg, nil, claims)
-	signature := usual[strings.LastIndexByte(usual, '.'):]
-	head := `{"alg":"` + alg + `","kid":"` + i.KeyID(alg) + `"`
-	add := func(name string, r *http.Request) { list = append(list, hostile{name: name, r: r}) }
-	signed := func(name string, r *http.Request) { list = append(list, hostile{name: name, r: r, signed: true}) }
-	bearer := func(credential string) string { return "Authorization: Bearer " + credential }
-	wrong := bearer(usual[:len(usual)-8] + "AAAAAAAA")
+	claims := `{"iss":"` + i.URL() + `","sub":"alice","aud":"` + audience + `","exp":9999999999,"iat":1700000000}`
+	usual := i.Sign(alg, nil, []byte(claims))
+	f := &forge{tb: tb, alg: alg, kid: i.KeyID(alg), claims: claims, usual: usual, signature: usual[strings.LastIndexByte(usual, '.'):], most: 16 << 10, chance: rand.New(rand.NewPCG(1, 2))}
+	if alg[0] != 'E' && alg[2] != '2' {
+		f.most = 8 << 10 // more is not read
+	}
+	f.credentials()
+	f.headers()
+	f.payloads()
+	f.cookies()
+	f.paths()
+	f.everything()
+	f.certificates()
+	return f.list
+}
+
+// head is a JOSE header up to its last brace.
+func (f *forge) head() string { return `{"alg":"` + f.alg + `","kid":"` + f.kid + `"` }
+
+func (f *forge) short() string { return b64(f.head() + "}") }
+
+// wrong is a usual token with another signature.
+func (f *forge) wrong() string { return authorization(f.usual[:len(f.usual)-8] + "AAAAAAAA") }
+
+// within makes a token of at most size bytes, with such a header, and claims before and behind the usual ones.
+func (f *forge) within(size int, header, before, part string) string {
+	room := (size - len(header) - len(f.signature) - len(".")) / 4 * 3
+	return header + "." + b64(repeated(room, before+f.claims[1:len(f.claims)-1]+`,"z":"`, part, `"}`)) + f.signature
+}
+
+// letters has what is costly to read in a text of JSON.
+var letters = map[string]string{
+	"a text": "x", "escapes": `\u0061`, "short escapes": `\n`, "surrogates": `\ud83d\ude00`, "quotes": `\"`, "other letters": "é",
+}
+
+// far is a token with a header of 4 KiB, whose issuer a Mux just finds.
+func (f *forge) far(part string) string {
+	behind := (f.most-len(f.signature))/4*3 - 4<<10 - len(f.claims) - 60
+	before := `{` + repeated(min(1700, behind), `"y":["`, `12345\n890123456","`, `"],`)
+	return f.within(f.most, b64(repeated(4<<10, f.head()+`,"x":"`, part, `"}`)), before, "z")
+}
+
+// deepest is a token of objects and escapes before an issuer that a Mux just finds.
+func (f *forge) deepest() string {
+	objects := `"x":[{"":{"":{"":1` + strings.Repeat(`}}},{"":{"":{"":1`, 125) + `}}}],`
+	return f.within(f.most, f.short(), "{"+objects+repeated(f.beforeIssuer(f.short(), f.most)-len(objects), `"y":"`, `\\\\`, `",`), "z")
+}
+
+// beforeIssuer is how much there can be before the issuer that a Mux just finds, in a token of size bytes.
+func (f *forge) beforeIssuer(header string, size int) int {
+	return min((6<<10-len(header))/4*3-100, (size-len(header)-len(f.signature))/4*3-500)
+}
+
+// crowded is a token of size bytes, with a header of objects and 70 claims before the issuer, in an order that no processor foresees.
+func (f *forge) crowded(size int) string {
+	header := b64(repeated(730, f.head()+`,"y":[{"":{"":1`+strings.Repeat(`}},{"":{"":1`, 18)+`}}],"x":"`, `\u0061`, `"}`))
+	names := "{"
+	for n := range 70 {
+		names += fmt.Sprintf(`"%s%d":"a",`, f.mixed(10, "x", `\n`, "é"), n)
+	}
+	return f.within(size, header, names+`"q":"`+f.mixed(max(1, f.beforeIssuer(header, size)-len(names)), `\\`, "x")+`",`, "z")
+}
+
+// mixed is a text of size bytes of parts, by chance.
+func (f *forge) mixed(size int, parts ...string) string {
+	var b strings.Builder
+	for part := parts[f.chance.IntN(len(parts))]; b.Len()+len(part) < size; part = parts[f.chance.IntN(len(parts))] {
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// path is one of size bytes, of letters that take long to read.
+func (f *forge) path(size int) string {
+	return "/a" + f.mixed(size-1, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")
+}
+
+// manyCookies are a number of cookies in 16 headers, of which all but 16 have blanks where they may be, and a value of less than so many bytes.
+func (f *forge) manyCookies(number, longest int) (headers []string) {
+	blanks := func() string { return strings.Repeat(" ", f.chance.IntN(9)) }
+	more := number - 16
+	for n := range 16 {
+		line := "Cookie: a"
+		for range more*(n+1)/16 - more*n/16 {
+			line += ";" + blanks() + "session" + blanks() + "x=" + strings.Repeat("x", f.chance.IntN(longest))
+		}
+		headers = append(headers, line)
+	}
+	return headers
+}
+
+// room is how much there may be beside those headers, and others in number, in 12 KiB.
+func room(headers []string, others int) int {
+	size := 12<<10 - 32*(len(headers)+others)
+	for _, line := range headers {
+		size -= len(line) - len(": ")
+	}
+	return size
+}
+
+const proxyEntry = " [0000:0000:0000:0000:0000:ffff:203.0.113.1]:65535\t,"
+
+// proxies is a header of addresses that take long to read, more than are.
+func proxies(entries int) string {
+	return "X-Forwarded-For: " + strings.Repeat(proxyEntry, entries) + "203.0.113.1"
+}
+
+func (f *forge) credentials() {
 	for _, part := range []string{"x", "~", "+", "~xxxxxxx", "."} {
 		for _, size := range []int{16 << 10, 32 << 10, 1 << 20} {
-			add(part+" and nothing else", get("/", bearer(strings.Repeat(part, size/len(part)))))
+			f.add(part+" and nothing else", get("/", authorization(strings.Repeat(part, size/len(part)))))
 		}
 	}
-	add("two credentials of slow letters", get("/", bearer(strings.Repeat("~xxx", 8<<10)), "Cookie: session="+strings.Repeat("~xxx", 8<<10)))
-	// within makes a token of at most size bytes, with such a header, and claims before and behind the usual ones.
-	within := func(size int, header, before, part string) string {
-		room := (size - len(header) - len(signature) - len(".")) / 4 * 3
-		return header + "." + b64([]byte(repeated(room, before+string(claims[1:len(claims)-1])+`,"z":"`, part, `"}`))) + signature
+	f.add("two credentials of slow letters", get("/", authorization(strings.Repeat("~xxx", 8<<10)), "Cookie: session="+strings.Repeat("~xxx", 8<<10)))
+	many := get("/")
+	for range 1000 {
+		many.Header.Add("Authorization", "Bearer "+f.usual)
 	}
-	dearest, most := "", 16<<10
-	if alg[0] != 'E' && alg[2] != '2' {
-		most = 8 << 10 // more is not read
+	f.add("many Authorization headers", many)
+	f.add("a scheme and nothing else", get("/", "Authorization: "+strings.Repeat("x", 1<<20)))
+	dearest := f.far(letters["escapes"])
+	f.signed("blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", 64)+dearest))
+	for _, size := range []int{15 << 10, 1 << 20} {
+		f.add("more blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", size)+dearest))
 	}
-	behind := (most-len(signature))/4*3 - 4<<10 - len(claims) - 60
-	far := `{` + repeated(min(1700, behind), `"y":["`, `12345\n890123456","`, `"],`)
-	for name, part := range map[string]string{
-		"a text": "x", "escapes": `\u0061`, "short escapes": `\n`, "surrogates": `\ud83d\ude00`, "quotes": `\"`, "other letters": "é",
-	} {
-		header := b64([]byte(repeated(4<<10, head+`,"x":"`, part, `"}`)))
-		signed("a header of "+name, get("/", bearer(within(most, header, "{", "z"))))
-		signed("a header of "+name+", and an issuer far back", get("/", bearer(within(most, header, far, "z"))))
-		add("a header that is too long, of "+name, get("/", bearer(within(16<<10, b64([]byte(repeated(8<<10, head+`,"x":"`, part, `"}`))), "{", "z"))))
-		if name == "escapes" {
-			dearest = within(most, header, far, "z")
-		}
+}
+
+func (f *forge) headers() {
+	for name, part := range letters {
+		f.signed("a header of "+name, get("/", authorization(f.within(f.most, b64(repeated(4<<10, f.head()+`,"x":"`, part, `"}`)), "{", "z"))))
+		f.signed("a header of "+name+", and an issuer far back", get("/", authorization(f.far(part))))
+		f.add("a header that is too long, of "+name, get("/", authorization(f.within(16<<10, b64(repeated(8<<10, f.head()+`,"x":"`, part, `"}`)), "{", "z"))))
 	}
-	short := b64([]byte(head + "}"))
-	objects := `"x":[{"":{"":{"":1` + strings.Repeat(`}}},{"":{"":{"":1`, 125) + `}}}],`
-	before := min(6<<10/4*3-160, (most-len(short)-len(signature))/4*3-500) // so far a Mux looks for an issuer
-	deepest := within(most, short, "{"+objects+repeated(before-len(objects), `"y":"`, `\\\\`, `",`), "z")
-	signed("objects and escapes, and an issuer far back", get("/", bearer(deepest)))
 	for name, part := range map[string]string{
 		"members": `"":1,`, "escaped members": `"\n":1,`, "members escaped to nearly alg": `"\u0061\u006c\u0066":1,`, "numbers": `1,`, "arrays": `[],`, "strings": `"",`,
 	} {
 		for _, size := range []int{4 << 10, 8 << 10} {
-			open, end := head+`,"y":[`, `1]}`
+			open, end := f.head()+`,"y":[`, `1]}`
 			if strings.Contains(part, ":") {
-				open, end = `{`, head[1:]+"}"
+				open, end = `{`, f.head()[1:]+"}"
 			}
-			add("a header of "+name, get("/", bearer(b64([]byte(repeated(size, open, part, end)))+"."+b64(claims)+signature)))
+			f.add("a header of "+name, get("/", authorization(b64(repeated(size, open, part, end))+"."+b64(f.claims)+f.signature)))
 		}
 	}
-	signed("another payload", get("/", bearer(strings.Split(usual, ".")[0]+"."+b64([]byte(repeated(most*11/16-1000, string(claims[:len(claims)-1])+`,"z":"`, "z", `"}`)))+signature)))
-	many := get("/")
-	for range 1000 {
-		many.Header.Add("Authorization", "Bearer "+usual)
+	headers := get("/", f.wrong())
+	for n := range 40000 {
+		headers.Header["Client-"+strconv.FormatInt(int64(n)+36*36*36, 36)] = []string{"x"}
 	}
-	add("many Authorization headers", many)
-	add("a scheme and nothing else", get("/", "Authorization: "+strings.Repeat("x", 1<<20)))
-	signed("blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", 64)+dearest))
-	for _, size := range []int{15 << 10, 1 << 20} {
-		add("more blanks before a token", get("/", "Authorization: Bearer"+strings.Repeat(" ", size)+dearest))
-	}
+	f.signed("many headers named nearly like that of a certificate", headers)
+}
+
+func (f *forge) payloads() {
+	f.signed("objects and escapes, and an issuer far back", get("/", authorization(f.deepest())))
+	f.signed("another payload", get("/", authorization(strings.Split(f.usual, ".")[0]+"."+b64(repeated(f.most*11/16-1000, f.claims[:len(f.claims)-1]+`,"z":"`, "z", `"}`))+f.signature)))
+	f.unforeseen("claims by chance", func() *http.Request { return get("/", authorization(f.crowded(f.most))) })
+}
+
+func (f *forge) cookies() {
+	dearest := f.far(letters["escapes"])
 	for name, part := range map[string]string{
 		"empty cookies": ";", "cookies": "a=b; ", "blanks": " ", "cookies of nearly that name": "sessio=b; ", "cookies of that name": "session=b; ", "one cookie": "x", "equals signs": "=",
 	} {
 		for _, size := range []int{16 << 10, 36 << 10, 64 << 10, 1 << 20} {
-			add(name, get("/", bearer(dearest), "Cookie: "+strings.Repeat(part, size/len(part))))
+			f.add(name, get("/", authorization(dearest), "Cookie: "+strings.Repeat(part, size/len(part))))
 		}
 	}
-	add("many Cookie headers", get("/", slices.Repeat([]string{"Cookie: a=b"}, 10000)...))
+	f.add("many Cookie headers", get("/", slices.Repeat([]string{"Cookie: a=b"}, 10000)...))
+	f.signed("cookies by chance", get("/", append(f.manyCookies(50, 1360), f.wrong())...)) // nearly 36 KiB
+	f.signed("as many as there may be by chance", get("/", append(f.manyCookies(200, 70), f.wrong())...))
+}
+
+func (f *forge) paths() {
 	for name, part := range map[string]string{"one segment": "x", "segments": "x/", "other letters": "é", "letters after control characters": "\u00a0", "escapes": "%41", "escaped blanks": "%20"} {
 		for _, size := range []int{4 << 10, 8 << 10, 1 << 20} {
-			add("a path of "+name, get("/"+strings.Repeat(part, (size-1)/len(part)), wrong))
+			f.add("a path of "+name, get("/"+strings.Repeat(part, (size-1)/len(part)), f.wrong()))
 		}
 	}
-	chance := rand.New(rand.NewPCG(1, 2))
-	mixed := func(size int, parts ...string) string {
-		var b strings.Builder
-		for part := parts[chance.IntN(len(parts))]; b.Len()+len(part) < size; part = parts[chance.IntN(len(parts))] {
-			b.WriteString(part)
-		}
-		return b.String()
+	f.signed("a path of escapes by chance", get("/a"+f.mixed(8<<10-1, "%c3%a9", "%C3%9F", "%e2%82%ac", "%E6%97%A5", "%F0%9F%98%80", "a", "b", "c", "/x"), f.wrong()))
+	f.signed("a path of letters by chance", get(f.path(8<<10), f.wrong()))
+	f.signed("a path of segments by chance", get("/"+f.mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"), f.wrong()))
+	f.signed("addresses of proxies", get("/", proxies(1000), f.wrong()))
+}
+
+// everything has requests that are costly in all ways at once that do not exclude each other.
+func (f *forge) everything() {
+	beside := func(path, credential string) *http.Request {
+		return get(path, append(f.manyCookies(50, 1360), authorization(credential), proxies(1000))...)
 	}
-	letters := func(size int) string {
-		return "/a" + mixed(size-1, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")
+	f.add("everything at once", beside(f.path(8<<10), f.far(letters["escapes"])))
+	f.unforeseen("everything beside a path that may be there", func() *http.Request { return beside(f.path(512), f.far(letters["escapes"])) })
+	f.unforeseen("everything beside a path that may be there, and objects", func() *http.Request { return beside(f.path(512), f.deepest()) })
+	f.unforeseen("everything beside a path that may be there, and claims", func() *http.Request { return beside(f.path(512), f.crowded(f.most)) })
+	f.unforeseen("everything, and the token in a cookie", func() *http.Request {
+		cookies := f.manyCookies(50, 700)
+		cookies[0] = "Cookie: session=" + f.crowded(f.most)
+		return get(f.path(512), append(cookies, "Authorization: "+strings.Repeat("~", 64)+" x", proxies(1000))...)
+	})
+	for _, longest := range []int{1, 15} {
+		f.unforeseen(fmt.Sprintf("everything with as many cookies as there may be, of less than %d bytes", longest), func() *http.Request {
+			headers := append(f.manyCookies(200, longest), proxies(10))
+			return get(f.path(512), append(headers, authorization(f.crowded(min(f.most, room(headers, 1)-len("AuthorizationBearer ")))))...)
+		})
 	}
-	signed("a path of escapes by chance", get("/"+mixed(8<<10, "%c3%a9", "%C3%9F", "%e2%82%ac", "%E6%97%A5", "%F0%9F%98%80", "a", "b", "c", "/x"), wrong))
-	signed("a path of letters by chance", get(letters(8<<10), wrong))
-	signed("a path of segments by chance", get("/"+mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"), wrong))
-	// cookies has 16 headers with 200 cookies between them, of which all but 16 have blanks where they may be.
-	cookies := func(longest int) (headers []string) {
-		blanks := func() string { return strings.Repeat(" ", chance.IntN(9)) }
-		for n := range 16 {
-			line := "Cookie: a"
-			for range (200-16)/16 + n/8 {
-				line += ";" + blanks() + "session" + blanks() + "x=" + strings.Repeat("x", chance.IntN(longest))
-			}
-			headers = append(headers, line)
-		}
-		return headers
-	}
-	manyCookies := cookies(340) // nearly 36 KiB
-	signed("cookies by chance", get("/", append(manyCookies, wrong)...))
-	proxies := "X-Forwarded-For: " + strings.Repeat(" [0000:0000:0000:0000:0000:ffff:203.0.113.1]:65535\t,", 1000) + "203.0.113.1"
-	signed("addresses of proxies", get("/", proxies, wrong))
-	add("everything at once", get(letters(8<<10), append(manyCookies, bearer(dearest), proxies)...))
-	signed("everything beside a path that may be there", get(letters(512), append(manyCookies, bearer(dearest), proxies)...))
-	signed("everything beside a path that may be there, and objects", get(letters(512), append(manyCookies, bearer(deepest), proxies)...))
-	middling := b64([]byte(repeated(730, head+`,"y":[{"":{"":1`+strings.Repeat(`}},{"":{"":1`, 18)+`}}],"x":"`, `\u0061`, `"}`)))
-	before = min((6<<10-len(middling))/4*3-100, (most-len(middling)-len(signature))/4*3-500)
-	crowded := func() string {
-		names := "{"
-		for n := range 70 {
-			names += fmt.Sprintf(`"%s%d":"a",`, mixed(10, "x", `\n`, "é"), n)
-		}
-		return within(most, middling, names+`"q":"`+mixed(before-len(names), `\\`, "x")+`",`, "z")
-	}
-	odd := "Authorization: " + strings.Repeat("~", 64) + " x"
-	for name, request := range map[string]func() *http.Request{
-		"claims by chance": func() *http.Request { return get("/", bearer(crowded())) },
-		"everything beside a path that may be there, and claims": func() *http.Request {
-			return get(letters(512), append(cookies(340), bearer(crowded()), proxies)...)
-		},
-		"everything, and the token in a cookie": func() *http.Request {
-			return get(letters(512), odd, "Cookie: session="+crowded()+strings.Repeat(" ", 8)+";"+strings.Repeat(";", 100)+strings.Repeat("x", 19<<10), proxies)
-		},
-	} {
-		list = append(list, hostile{name: name, r: request(), before: request(), signed: true})
-	}
-	few := cookies(1)
-	path := letters(6 << 10)
-	rest := 12<<10 - len(path) - len("Authorization") - len("Bearer ") - 32
-	for _, line := range few {
-		rest -= len(line) + 32 - len(": ")
-	}
-	signed("as much of everything as may be beside a long path", get(path, append(few, bearer(within(rest, b64([]byte(repeated(500, head+`,"x":"`, `\u0061`, `"}`))), "{", "z")))...))
+	f.unforeseen("as much of everything as may be beside a long path", func() *http.Request {
+		path, headers := f.path(6<<10), f.manyCookies(50, 1)
+		header := b64(repeated(500, f.head()+`,"x":"`, `\u0061`, `"}`))
+		return get(path, append(headers, authorization(f.within(room(headers, 1)-len(path)-len("AuthorizationBearer "), header, "{", "z")))...)
+	})
+}
+
+func (f *forge) certificates() {
 	for name, names := range map[string]int{"a certificate": 1, "a certificate of many names": 1000, "a certificate of as many names as fit": 3400} {
-		direct := from(manyNames(tb, names), wrong)
+		direct := from(manyNames(f.tb, names), f.wrong())
 		direct.RemoteAddr = "198.51.100.7:4711"
-		signed(name, get("/", wrong, clientCertHeader(manyNames(tb, names))))
-		signed(name+", in the handshake", direct)
+		f.signed(name, get("/", f.wrong(), clientCertHeader(manyNames(f.tb, names))))
+		f.signed(name+", in the handshake", direct)
 	}
-	headers := get("/", wrong)
-	for n := range 40000 {
-		headers.Header["Client-"+strconv.FormatInt(int64(n)+36*36*36, 36)] = []string{"x"}
-	}
-	signed("many headers named nearly like that of a certificate", headers)
-	return list
 }
 
 // manyNames is a certificate of its own, of so many names.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/perimeter-go/perimeter/internal/headers"
 	"github.com/perimeter-go/perimeter/internal/validutf8"
 )
 
@@ -18,8 +19,6 @@ const (
 	// maxPathAndHeaders is how long a longer path, decoded or as it is sent, may be together with the headers: a stranger's request has one thing that
 	// takes long to read, not two.
 	maxPathAndHeaders = 12 << 10
-	// perHeader is added for each header, as RFC 9113 section 6.5.2 does.
-	perHeader = 32
 )
 
 // isTooLong reports whether the path is longer than is worth reading before it is known who asks.
@@ -43,17 +42,7 @@ func isTooLongAlone(u *url.URL) bool {
 // isTooLongBeside is true of a path beside whose headers there is no room for it.
 func isTooLongBeside(r *http.Request) bool {
 	size := pathLength(r.URL)
-	if size <= usualPath {
-		return false
-	}
-	for name, values := range r.Header {
-		for _, value := range values {
-			if size += len(name) + len(value) + perHeader; size > maxPathAndHeaders {
-				return true
-			}
-		}
-	}
-	return false
+	return size > usualPath && headers.Exceed(r.Header, maxPathAndHeaders-size)
 }
 
 // pathLength is how much of a path there is to read: its own length, or that of its escapes.

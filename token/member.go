@@ -131,17 +131,27 @@ func (m *members) read(msg *jws.Message, r *reads) error {
 	if err != nil {
 		return err
 	}
-	return m.readStart(start, msg, r)
-}
-
-// readStart is read for who has decoded at least as much of the payload.
-func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
 	if msg.PayloadSize() > worthReading {
-		_ = m.scan(start[:ofLonger/3*3], fewMembers, r) // it cannot be a whole object
+		_ = m.scan(start, fewMembers, r) // it cannot be a whole object
 		m.partly = true
 		return nil
 	}
-	err := m.scan(start, worthMembers, r)
+	return m.readShort(start, r)
+}
+
+// readNext is read for a Mux, which has looked for the iss in start, as much of the payload as it is worth. Of a long one that is enough.
+func (m *members) readNext(start string, msg *jws.Message, r *reads) error {
+	if msg.PayloadSize() > worthReading {
+		m.empty(len(r.names))
+		m.partly = true
+		return nil
+	}
+	return m.readShort(start, r)
+}
+
+// readShort reads a payload that is not long.
+func (m *members) readShort(payload string, r *reads) error {
+	err := m.scan(payload, worthMembers, r)
 	if errors.Is(err, strictjson.ErrTooMany) {
 		m.partly = true
 		return nil

@@ -198,3 +198,38 @@ func TestZeroValuesDecideNothing(t *testing.T) {
 		require.Equal(t, token.ReasonUndecided, token.ReasonOf(err))
 	}
 }
+
+// Of a long payload a Mux has read as much as there may be before the issuer, and what a stranger has written there was dear enough.
+func TestAMuxReadsALongPayloadAfterItsSignature(t *testing.T) {
+	source := &keys{}
+	v := verifier(t, source, plain())
+	mux := muxOf(t, v)
+	ofSize := func(size int) string {
+		text := payload(with("exp", `1`))
+		text = text[:len(text)-1] + `,"x":"`
+		return text + strings.Repeat("x", size-len(text)-2) + `"}`
+	}
+	const long = 2<<10 + 1
+	genuine := issuer.Sign("ES256", nil, []byte(ofSize(long)))
+	forged := genuine[:len(genuine)-8] + "AAAAAAAA"
+	short := issuer.Sign("ES256", nil, []byte(ofSize(long-1)))
+	for _, tc := range []struct {
+		name  string
+		by    verify
+		raw   string
+		want  token.Reason
+		asked int
+	}{
+		{"a long payload", mux.Verify, genuine, token.ReasonExpired, 1},
+		{"a forged one", mux.Verify, forged, token.ReasonSignature, 1},
+		{"a forged one, by the verifier alone", v.Verify, forged, token.ReasonExpired, 0},
+		{"one that is not long", mux.Verify, short[:len(short)-8] + "AAAAAAAA", token.ReasonExpired, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			source.asked = 0
+			c, err := tc.by(t.Context(), tc.raw)
+			requireRefused(t, c, err, tc.want, tc.raw)
+			require.Equal(t, tc.asked, source.asked)
+		})
+	}
+}

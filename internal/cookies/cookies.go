@@ -5,17 +5,23 @@ package cookies
 import (
 	"iter"
 	"strings"
+
+	"github.com/perimeter-go/perimeter/internal/headers"
 )
 
 const (
 	maxLines  = 16  // RFC 6265 section 5.4 has a client send one; what HTTP/2 splits, net/http joins
-	maxNumber = 200 // RFC 6265 section 6.1 asks browsers for 50 of a site; Chrome keeps 180
+	maxNumber = 200 // Chrome keeps 180 of a site
 	maxSize   = 36 << 10
-	maxBlanks = 8 // in each place: a browser sends one before a cookie
+	few       = 50       // RFC 6265 section 6.1 asks browsers for as many of a site
+	maxBeside = 12 << 10 // headers, where there are more: a stranger's request has one thing that takes long to read, not two
+	maxBlanks = 8        // in each place: a browser sends one before a cookie
 )
 
-// TooMany reports whether there is more in the lines of a request's Cookie headers than is looked at: 16 lines, 200 cookies, or 36 KiB.
-func TooMany(lines []string) bool {
+// TooMany reports whether there is more in the Cookie headers of a request than is looked at: 16 lines, 200 cookies, or 36 KiB, or 50 cookies if all headers
+// take more than 12 KiB, with 32 bytes added for each.
+func TooMany(h map[string][]string) bool {
+	lines := h["Cookie"]
 	number, size := len(lines), 0
 	if number > maxLines {
 		return true
@@ -26,7 +32,7 @@ func TooMany(lines []string) bool {
 		}
 		number += strings.Count(line, ";")
 	}
-	return number > maxNumber
+	return number > maxNumber || number > few && headers.Exceed(h, maxBeside)
 }
 
 // Named yields the cookies of these names, which are tokens, in the lines of a request's Cookie headers: which of the names, and the value with the blanks that

@@ -86,11 +86,7 @@ func BenchmarkNamed(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			lines, names := []string{line.String()}, []string{"session"}
-			require.False(b, cookies.TooMany(lines))
 			for b.Loop() {
-				if cookies.TooMany(lines) {
-					b.Fatal("too many")
-				}
 				for range cookies.Named(lines, names) {
 					b.Fatal("one of that name")
 				}
@@ -101,23 +97,39 @@ func BenchmarkNamed(b *testing.B) {
 }
 
 func TestTooMany(t *testing.T) {
+	usual := strings.Repeat("a;", 49) + "a"
+	room := 12<<10 - len("Cookie") - len(usual) - len("; a") - 2*32 - len("X")
 	for _, tc := range []struct {
 		name  string
 		lines []string
+		other int // bytes of another header, if any
 		want  bool
 	}{
-		{"none", nil, false},
-		{"one", []string{"a=b"}, false},
-		{"200", []string{"a=b" + strings.Repeat(";a", 199)}, false},
-		{"201", []string{"a=b" + strings.Repeat(";a", 200)}, true},
-		{"201 that are empty", []string{strings.Repeat(";", 200)}, true},
-		{"200 in two lines", []string{strings.Repeat("a;", 99) + "a", strings.Repeat("a;", 99) + "a"}, false},
-		{"201 in two lines", []string{strings.Repeat("a;", 99) + "a", strings.Repeat("a;", 100) + "a"}, true},
-		{"16 lines", slices.Repeat([]string{"a"}, 16), false},
-		{"17 lines", slices.Repeat([]string{""}, 17), true},
-		{"36 KiB", []string{strings.Repeat("a", 36<<10)}, false},
-		{"a byte more", []string{strings.Repeat("a", 36<<10), "a"}, true},
+		{"none", nil, 0, false},
+		{"one", []string{"a=b"}, 0, false},
+		{"200", []string{"a=b" + strings.Repeat(";a", 199)}, 0, false},
+		{"201", []string{"a=b" + strings.Repeat(";a", 200)}, 0, true},
+		{"201 that are empty", []string{strings.Repeat(";", 200)}, 0, true},
+		{"200 in two lines", []string{strings.Repeat("a;", 99) + "a", strings.Repeat("a;", 99) + "a"}, 0, false},
+		{"201 in two lines", []string{strings.Repeat("a;", 99) + "a", strings.Repeat("a;", 100) + "a"}, 0, true},
+		{"16 lines", slices.Repeat([]string{"a"}, 16), 0, false},
+		{"17 lines", slices.Repeat([]string{""}, 17), 0, true},
+		{"36 KiB", []string{strings.Repeat("a", 36<<10)}, 0, false},
+		{"a byte more", []string{strings.Repeat("a", 36<<10), "a"}, 0, true},
+		{"50 beside a long header", []string{usual}, 1 << 20, false},
+		{"51 beside what is not long", []string{usual + "; a"}, room, false},
+		{"51 beside a byte more", []string{usual + "; a"}, room + 1, true},
+		{"51 in two lines, beside what is not long", []string{usual, "a"}, room - 32 - len("Cookie") + len("; "), false},
+		{"51 in two lines, beside a byte more", []string{usual, "a"}, room - 32 - len("Cookie") + len("; ") + 1, true},
+		{"50 that are long", []string{strings.Repeat("a", 36<<10-49) + strings.Repeat(";", 49)}, 1 << 20, false},
+		{"51 that are long", []string{strings.Repeat("a", 36<<10-50) + strings.Repeat(";", 50)}, 0, true},
 	} {
-		t.Run(tc.name, func(t *testing.T) { require.Equal(t, tc.want, cookies.TooMany(tc.lines)) })
+		t.Run(tc.name, func(t *testing.T) {
+			h := map[string][]string{"Cookie": tc.lines}
+			if tc.other > 0 {
+				h["X"] = []string{strings.Repeat("x", tc.other)}
+			}
+			require.Equal(t, tc.want, cookies.TooMany(h))
+		})
 	}
 }

@@ -59,8 +59,8 @@ func (h *hasher) of(r *http.Request) string {
 			token, n = values[0], n+len(values)
 		}
 	}
-	if lines := r.Header["Cookie"]; len(h.cookies) > 0 && !cookies.TooMany(lines) {
-		for _, value := range cookies.Named(lines, h.cookies) {
+	if len(h.cookies) > 0 && !cookies.TooMany(r.Header) {
+		for _, value := range cookies.Named(r.Header["Cookie"], h.cookies) {
 			token, n = textproto.TrimString(value), n+1
 		}
 	}

@@ -48,7 +48,7 @@ func (s *sources) credential(r *http.Request) (c credential, lasting bool) {
 		}
 	}
 	if len(s.cookies) > 0 {
-		c = s.andCookies(c, r.Header["Cookie"])
+		c = s.andCookies(c, r.Header)
 	}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		c = s.and(c, part{place: inHandshake, hash: maphash.Bytes(s.seed, r.TLS.PeerCertificates[0].Raw)})
@@ -78,8 +78,9 @@ func (s *sources) isTooMuch(r *http.Request) bool {
 	return size > maxPresented
 }
 
-func (s *sources) andCookies(c credential, lines []string) credential {
-	if cookies.TooMany(lines) { // none is looked for, but whoever has another one has other lines
+func (s *sources) andCookies(c credential, h http.Header) credential {
+	lines := h["Cookie"]
+	if cookies.TooMany(h) { // none is looked for, but whoever has another one has other lines
 		for _, line := range lines {
 			c = s.and(c, part{place: inTooMany, hash: maphash.String(s.seed, line)})
 		}
