@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/perimeter-go/perimeter/internal/headers"
 )
 
 // An Explanation says which rule of a table a request comes under, and why. It is for operators: it names configuration, and so
@@ -48,7 +50,7 @@ func (t *Routes) Explain(r *http.Request) Explanation {
 // tooLong tells why a path is.
 func tooLong(r *http.Request) string {
 	if !isTooLongAlone(r.URL) {
-		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers, with 32 more for each", r.Method, usualPath, maxPathAndHeaders)
+		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers, with %d more for each", r.Method, usualPath, maxPathAndHeaders, headers.Each)
 	}
 	return fmt.Sprintf("%q has more than %d bytes", r.Method, maxPath)
 }

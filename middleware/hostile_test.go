@@ -52,14 +52,17 @@ type forge struct {
 	list      []hostile
 }
 
-func (f *forge) add(name string, r *http.Request) { f.list = append(f.list, hostile{name: name, r: r}) }
+func (f *forge) add(name string, r *http.Request) {
+	f.list = append(f.list, hostile{name: name, r: r})
+}
+
 func (f *forge) signed(name string, r *http.Request) {
 	f.list = append(f.list, hostile{name: name, r: r, signed: true})
 }
 
 // unforeseen adds a request that is made by chance, and one like it.
-func (f *forge) unforeseen(name string, make func() *http.Request) {
-	f.list = append(f.list, hostile{name: name, r: make(), before: make(), signed: true})
+func (f *forge) unforeseen(name string, another func() *http.Request) {
+	f.list = append(f.list, hostile{name: name, r: another(), before: another(), signed: true})
 }
 
 // hostiles are costly requests: a header that is no token, tokens that no verifier accepts, long paths, large certificates, and many cookies.
@@ -67,14 +70,17 @@ func hostiles(tb testing.TB, i *localissuer.Issuer, alg string) []hostile {
 	tb.Helper()
 	claims := `{"iss":"` + i.URL() + `","sub":"alice","aud":"` + audience + `","exp":9999999999,"iat":1700000000}`
 	usual := i.Sign(alg, nil, []byte(claims))
-	f := &forge{tb: tb, alg: alg, kid: i.KeyID(alg), claims: claims, usual: usual, signature: usual[strings.LastIndexByte(usual, '.'):], most: 16 << 10, chance: rand.New(rand.NewPCG(1, 2))}
+	f := &forge{
+		tb: tb, alg: alg, kid: i.KeyID(alg), claims: claims, usual: usual, signature: usual[strings.LastIndexByte(usual, '.'):],
+		most: 16 << 10, chance: rand.New(rand.NewPCG(1, 2)),
+	}
 	if alg[0] != 'E' && alg[2] != '2' {
 		f.most = 8 << 10 // more is not read
 	}
 	f.credentials()
 	f.headers()
 	f.payloads()
-	f.cookies()
+	f.manyCookies()
 	f.paths()
 	f.everything()
 	f.certificates()
@@ -142,14 +148,20 @@ func (f *forge) path(size int) string {
 	return "/a" + f.mixed(size-1, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")
 }
 
-// manyCookies are a number of cookies in 16 headers, of which all but 16 have blanks where they may be, and a value of less than so many bytes.
-func (f *forge) manyCookies(number, longest int) (headers []string) {
+// cookieLines are a number of cookies in 16 headers, of which all but 16 have blanks where they may be. They fill size bytes, or have no values if that is 0.
+func (f *forge) cookieLines(number, size int) (headers []string) {
 	blanks := func() string { return strings.Repeat(" ", f.chance.IntN(9)) }
 	more := number - 16
+	free := max(0, size-16*len("a")-more*len(";        session        x=")) // for values
 	for n := range 16 {
 		line := "Cookie: a"
 		for range more*(n+1)/16 - more*n/16 {
-			line += ";" + blanks() + "session" + blanks() + "x=" + strings.Repeat("x", f.chance.IntN(longest))
+			value := min(free, f.chance.IntN(2*free/max(1, number-16)+1))
+			free, number = free-value, number-1
+			if number == 16 {
+				value += free
+			}
+			line += ";" + blanks() + "session" + blanks() + "x=" + strings.Repeat("x", value)
 		}
 		headers = append(headers, line)
 	}
@@ -222,7 +234,7 @@ func (f *forge) payloads() {
 	f.unforeseen("claims by chance", func() *http.Request { return get("/", authorization(f.crowded(f.most))) })
 }
 
-func (f *forge) cookies() {
+func (f *forge) manyCookies() {
 	dearest := f.far(letters["escapes"])
 	for name, part := range map[string]string{
 		"empty cookies": ";", "cookies": "a=b; ", "blanks": " ", "cookies of nearly that name": "sessio=b; ", "cookies of that name": "session=b; ", "one cookie": "x", "equals signs": "=",
@@ -232,8 +244,8 @@ func (f *forge) cookies() {
 		}
 	}
 	f.add("many Cookie headers", get("/", slices.Repeat([]string{"Cookie: a=b"}, 10000)...))
-	f.signed("cookies by chance", get("/", append(f.manyCookies(50, 1360), f.wrong())...)) // nearly 36 KiB
-	f.signed("as many as there may be by chance", get("/", append(f.manyCookies(200, 70), f.wrong())...))
+	f.unforeseen("cookies by chance", func() *http.Request { return get("/", append(f.cookieLines(50, 36<<10), f.wrong())...) })
+	f.unforeseen("as many as there may be by chance", func() *http.Request { return get("/", append(f.cookieLines(200, 10<<10), f.wrong())...) })
 }
 
 func (f *forge) paths() {
@@ -242,34 +254,37 @@ func (f *forge) paths() {
 			f.add("a path of "+name, get("/"+strings.Repeat(part, (size-1)/len(part)), f.wrong()))
 		}
 	}
-	f.signed("a path of escapes by chance", get("/a"+f.mixed(8<<10-1, "%c3%a9", "%C3%9F", "%e2%82%ac", "%E6%97%A5", "%F0%9F%98%80", "a", "b", "c", "/x"), f.wrong()))
-	f.signed("a path of letters by chance", get(f.path(8<<10), f.wrong()))
-	f.signed("a path of segments by chance", get("/"+f.mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"), f.wrong()))
+	f.unforeseen("a path of escapes by chance", func() *http.Request {
+		return get("/a"+f.mixed(8<<10-1, "%c3%a9", "%C3%9F", "%e2%82%ac", "%E6%97%A5", "%F0%9F%98%80", "a", "b", "c", "/x"), f.wrong())
+	})
+	f.unforeseen("a path of letters by chance", func() *http.Request { return get(f.path(8<<10), f.wrong()) })
+	f.unforeseen("a path of segments by chance", func() *http.Request { return get("/"+f.mixed(8<<10, "a/", "ab/", "a.b/", ".a/", "abcd/"), f.wrong()) })
 	f.signed("addresses of proxies", get("/", proxies(1000), f.wrong()))
 }
 
 // everything has requests that are costly in all ways at once that do not exclude each other.
 func (f *forge) everything() {
 	beside := func(path, credential string) *http.Request {
-		return get(path, append(f.manyCookies(50, 1360), authorization(credential), proxies(1000))...)
+		return get(path, append(f.cookieLines(50, 36<<10), authorization(credential), proxies(1000))...)
 	}
 	f.add("everything at once", beside(f.path(8<<10), f.far(letters["escapes"])))
 	f.unforeseen("everything beside a path that may be there", func() *http.Request { return beside(f.path(512), f.far(letters["escapes"])) })
 	f.unforeseen("everything beside a path that may be there, and objects", func() *http.Request { return beside(f.path(512), f.deepest()) })
 	f.unforeseen("everything beside a path that may be there, and claims", func() *http.Request { return beside(f.path(512), f.crowded(f.most)) })
 	f.unforeseen("everything, and the token in a cookie", func() *http.Request {
-		cookies := f.manyCookies(50, 700)
-		cookies[0] = "Cookie: session=" + f.crowded(f.most)
-		return get(f.path(512), append(cookies, "Authorization: "+strings.Repeat("~", 64)+" x", proxies(1000))...)
+		own := "session=" + f.crowded(f.most) + strings.Repeat(" ", 8)
+		lines := f.cookieLines(49, 36<<10-len(own)-1)
+		lines[0] += ";" + own
+		return get(f.path(512), append(lines, "Authorization: "+strings.Repeat("~", 64)+" x", proxies(1000))...)
 	})
-	for _, longest := range []int{1, 15} {
-		f.unforeseen(fmt.Sprintf("everything with as many cookies as there may be, of less than %d bytes", longest), func() *http.Request {
-			headers := append(f.manyCookies(200, longest), proxies(10))
+	for _, size := range []int{0, 6 << 10} {
+		f.unforeseen(fmt.Sprintf("everything with as many cookies as there may be, in %d bytes", size), func() *http.Request {
+			headers := append(f.cookieLines(200, size), proxies(10))
 			return get(f.path(512), append(headers, authorization(f.crowded(min(f.most, room(headers, 1)-len("AuthorizationBearer ")))))...)
 		})
 	}
 	f.unforeseen("as much of everything as may be beside a long path", func() *http.Request {
-		path, headers := f.path(6<<10), f.manyCookies(50, 1)
+		path, headers := f.path(6<<10), f.cookieLines(200, 0)
 		header := b64(repeated(500, f.head()+`,"x":"`, `\u0061`, `"}`))
 		return get(path, append(headers, authorization(f.within(room(headers, 1)-len(path)-len("AuthorizationBearer "), header, "{", "z")))...)
 	})
@@ -303,8 +318,7 @@ func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 // may stand a limiter, and a trail of audit.
 func hostileGuard(tb testing.TB, i *localissuer.Issuer, limited bool) http.Handler {
 	tb.Helper()
-	mux, err := token.NewMux(newVerifier(tb, i), newVerifier(tb, localissuer.New("https://other.example")))
-	require.NoError(tb, err)
+	var err error
 	o := middleware.Options{Forwarded: forwardedFrom(tb, nil, "192.0.2.0/24")}
 	if limited {
 		o.Limiter, err = limit.New(limit.Config{PerMinute: 6000, Burst: 6000, Cookies: []string{"session"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("203.0.113.0/24")}})
@@ -312,10 +326,17 @@ func hostileGuard(tb testing.TB, i *localissuer.Issuer, limited bool) http.Handl
 		o.Observer, err = audit.New(slog.NewJSONHandler(nowhere{}, nil), audit.Config{Key: make([]byte, 32), Cookies: []string{"session"}})
 		require.NoError(tb, err)
 	}
-	g, err := middleware.New(middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session")), &o)
+	g, err := middleware.New(hostileJWT(tb, i), &o)
 	require.NoError(tb, err)
 	routes := newRoutes(tb, middleware.Rule{Pattern: "/"}, middleware.Rule{Pattern: "GET /{a}/{b}/{c}"}, middleware.Rule{Pattern: "GET /x/{b}/x/"})
 	return g.Routes(routes)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+}
+
+func hostileJWT(tb testing.TB, i *localissuer.Issuer) middleware.Authenticator {
+	tb.Helper()
+	mux, err := token.NewMux(newVerifier(tb, i), newVerifier(tb, localissuer.New("https://other.example")))
+	require.NoError(tb, err)
+	return middleware.JWT(mux, middleware.FromHeader("Authorization"), middleware.FromCookie("session"))
 }
 
 func TestCostlyRequestsAreRefused(t *testing.T) {
@@ -325,10 +346,12 @@ func TestCostlyRequestsAreRefused(t *testing.T) {
 	for _, alg := range hostileAlgorithms {
 		for _, c := range hostiles(t, i, alg) {
 			require.Contains(t, []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestURITooLong}, serve(h, c.r).Code, c.name)
-			_, err := middleware.JWT(newVerifier(t, i), middleware.FromHeader("Authorization"), middleware.FromCookie("session")).Authenticate(c.r)
-			if c.signed {
-				require.Equal(t, http.StatusUnauthorized, serve(h, c.r).Code, c.name)
-				require.Equal(t, token.ReasonSignature, token.ReasonOf(err), "%s: %s: %v", alg, c.name, err)
+			for _, r := range []*http.Request{c.r, cmp.Or(c.before, c.r)} {
+				if c.signed {
+					_, err := hostileJWT(t, i).Authenticate(r)
+					require.Equal(t, http.StatusUnauthorized, serve(h, r).Code, c.name)
+					require.Equal(t, token.ReasonSignature, token.ReasonOf(err), "%s: %s: %v", alg, c.name, err)
+				}
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func FromCookie(name string) Source {
 	names := []string{name}
 	return func(r *http.Request) (string, error) {
 		if cookies.TooMany(r.Header) {
-			return "", fmt.Errorf("%w: too many cookies", ErrInvalidRequest)
+			return "", fmt.Errorf("%w: %w", ErrInvalidRequest, cookies.ErrTooMany)
 		}
 		var values []string
 		for _, value := range cookies.Named(r.Header["Cookie"], names) {

@@ -83,7 +83,7 @@ type members struct {
 	near [24]string // as many as policies commonly read
 	far  []string   // those after near
 
-	// partly is true if no more was read than the payload's start. Nothing is known of the rest, not even that it is JSON.
+	// partly is true if no more was read than the payload's start, or nothing. Nothing is known of the rest, not even that it is JSON.
 	partly bool
 }
 
@@ -94,6 +94,7 @@ const (
 	worthMembers = 64
 	ofLonger     = 1 << 10 // if it is longer than that
 	fewMembers   = 32
+	worthTwice   = 4 << 10 // a Mux, which has looked for the iss, reads no more of one that is longer than that
 )
 
 // empty makes room for a number of claims.
@@ -131,32 +132,28 @@ func (m *members) read(msg *jws.Message, r *reads) error {
 	if err != nil {
 		return err
 	}
+	return m.readStart(start, msg, r)
+}
+
+// readStart is read for who has decoded at least as much of the payload.
+func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
 	if msg.PayloadSize() > worthReading {
-		_ = m.scan(start, fewMembers, r) // it cannot be a whole object
+		_ = m.scan(start[:ofLonger/3*3], fewMembers, r) // it cannot be a whole object
 		m.partly = true
 		return nil
 	}
-	return m.readShort(start, r)
-}
-
-// readNext is read for a Mux, which has looked for the iss in start, as much of the payload as it is worth. Of a long one that is enough.
-func (m *members) readNext(start string, msg *jws.Message, r *reads) error {
-	if msg.PayloadSize() > worthReading {
-		m.empty(len(r.names))
-		m.partly = true
-		return nil
-	}
-	return m.readShort(start, r)
-}
-
-// readShort reads a payload that is not long.
-func (m *members) readShort(payload string, r *reads) error {
-	err := m.scan(payload, worthMembers, r)
+	err := m.scan(start, worthMembers, r)
 	if errors.Is(err, strictjson.ErrTooMany) {
 		m.partly = true
 		return nil
 	}
 	return malformed(err)
+}
+
+// putOff reads nothing before the signature.
+func (m *members) putOff(r *reads) {
+	m.empty(len(r.names))
+	m.partly = true
 }
 
 // readAll reads all of the payload of msg. It is an error if the payload is no object, or one that can be read in two ways.

@@ -81,8 +81,8 @@ func (v *Verifier) keysAfter(ctx context.Context, now time.Time, kid, alg string
 	return keys, time.Now(), err
 }
 
-// recheck is what depends on whether the key is current, or on why that is not known, and on the time. Like a verification it refuses what has expired
-// before it says anything of keys.
+// recheck is what depends on whether the key is current, or on why that is not known, and on the time. Like a verification of a short payload it refuses
+// what has expired before it says anything of keys.
 func (p *policy) recheck(c *Claims, isCurrent bool, noKeys error, now time.Time) error {
 	isIn := c.window.has(now)
 	if !isIn {

@@ -3,6 +3,7 @@
 package cookies
 
 import (
+	"errors"
 	"iter"
 	"strings"
 
@@ -17,6 +18,9 @@ const (
 	maxBeside = 12 << 10 // headers, where there are more: a stranger's request has one thing that takes long to read, not two
 	maxBlanks = 8        // in each place: a browser sends one before a cookie
 )
+
+// ErrTooMany is what is wrong with a request for which TooMany is true. Nothing that it presents is looked at.
+var ErrTooMany = errors.New("too many cookies")
 
 // TooMany reports whether there is more in the Cookie headers of a request than is looked at: 16 lines, 200 cookies, or 36 KiB, or 50 cookies if all headers
 // take more than 12 KiB, with 32 bytes added for each.

@@ -23,8 +23,8 @@ type Config struct {
 	KeepRules []string
 
 	// Headers and Cookies name where tokens are read from besides Authorization, as by [middleware.FromHeader] and
-	// [middleware.FromCookie]. Where a request has two tokens neither is hashed. Of Authorization it is what follows the scheme
-	// Bearer or DPoP; other schemes hold passwords, and are not hashed.
+	// [middleware.FromCookie]. Where a request has two tokens neither is hashed; where it has more cookies than are looked at, none of
+	// these. Of Authorization it is what follows the scheme Bearer or DPoP; other schemes hold passwords, and are not hashed.
 	Headers, Cookies []string
 
 	// RequestIDHeader names a header that is written down if there is exactly one; empty: none. Clients can set it, unless a proxy in

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/perimeter-go/perimeter/internal/cookies"
 	"github.com/perimeter-go/perimeter/introspect"
 	"github.com/perimeter-go/perimeter/middleware"
 	"github.com/perimeter-go/perimeter/mtls"
@@ -21,6 +22,8 @@ func isRefused(err error) bool {
 func isGuess(r *http.Request, err error) bool {
 	switch {
 	case err == nil:
+		return false
+	case errors.Is(err, cookies.ErrTooMany) && !errors.Is(err, middleware.ErrRefused): // a browser with too many sends others each time
 		return false
 	case errors.Is(err, middleware.ErrInvalidRequest):
 		return true

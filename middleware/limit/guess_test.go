@@ -70,10 +70,15 @@ func TestWhatIsAGuess(t *testing.T) {
 	foreign := localissuer.New("https://other.example")
 	jwt := middleware.JWT(newVerifier(t, i, i))
 	both := middleware.FirstOf(jwt, middleware.Introspect(newClient(t, i)))
+	orCookie := middleware.JWT(newVerifier(t, i, i), middleware.FromHeader("Authorization"), middleware.FromCookie("session"))
+	manyCookies := "Cookie: session=x" + strings.Repeat("; a=b", 200)
+	_, tooMany := middleware.FromCookie("session")(from(alice, manyCookies))
+	require.Error(t, tooMany)
 	for _, row := range []struct {
 		name  string
 		by    middleware.Authenticator
 		send  func(n int) string // a value of Authorization, another one for each n
+		with  string             // a line of header beside it, if any
 		guess bool
 	}{
 		{name: "a bad signature", by: jwt, guess: true, send: func(n int) string { return "Bearer " + unsigned(i.AccessToken(audience), n) }},
@@ -117,13 +122,26 @@ func TestWhatIsAGuess(t *testing.T) {
 		{name: "what the authenticator itself calls undecided", by: failing(middleware.ErrUndecided), send: func(n int) string { return fmt.Sprint("Bearer ", n) }},
 		{name: "what is good", by: both, send: func(int) string { return "Bearer " + i.OpaqueToken(audience) }},
 
+		{name: "a good token beside more cookies than are looked at", by: orCookie, with: manyCookies, send: func(int) string { return "Bearer " + i.AccessToken(audience) }},
+		{name: "a bad signature beside more cookies than are looked at, which is not even checked", by: orCookie, with: manyCookies, send: func(n int) string {
+			return "Bearer " + unsigned(i.AccessToken(audience), n)
+		}},
+		{name: "a bad signature beside as many cookies where none is looked at", by: jwt, guess: true, with: manyCookies, send: func(n int) string {
+			return "Bearer " + unsigned(i.AccessToken(audience), n)
+		}},
+		{name: "what somebody refuses, and somebody else for its cookies", by: failing(errors.Join(tooMany, middleware.ErrRefused)), guess: true, send: func(n int) string { return fmt.Sprint("Key ", n) }},
+
 		{name: "whatever an authenticator of one's own refuses", by: failing(fmt.Errorf("%w: no such key", middleware.ErrRefused)), guess: true, send: func(n int) string { return fmt.Sprint("Key ", n) }},
 		{name: "refused before nothing was presented, as the guard reads it", by: failing(errors.Join(middleware.ErrNoCredentials, middleware.ErrRefused)), guess: true, send: func(n int) string { return fmt.Sprint("Key ", n) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			l := newLimiter(t)
 			for n := range 3 {
-				_, err := l.Authenticate(from(alice, "Authorization: "+row.send(n)), row.by)
+				lines := []string{"Authorization: " + row.send(n)}
+				if row.with != "" {
+					lines = append(lines, row.with+fmt.Sprintf("; n=%d", n))
+				}
+				_, err := l.Authenticate(from(alice, lines...), row.by)
 				require.NotErrorIs(t, err, limited)
 			}
 			err := send(l, alice, "good-newcomer")
