@@ -49,10 +49,14 @@ func (t *Routes) Explain(r *http.Request) Explanation {
 
 // tooLong tells why a path is.
 func tooLong(r *http.Request) string {
-	if !isTooLongAlone(r.URL) {
+	switch {
+	case !isTooLongAlone(r.URL):
 		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers, with %d more for each", r.Method, usualPath, maxPathAndHeaders, headers.Each)
+	case isEscapedTooOften(r.URL) && pathLength(r.URL) <= maxPath:
+		return fmt.Sprintf("%q is encoded more than necessary, and has more than %d escapes", r.Method, maxEscapes)
+	default:
+		return fmt.Sprintf("%q has more than %d bytes", r.Method, maxPath)
 	}
-	return fmt.Sprintf("%q has more than %d bytes", r.Method, maxPath)
 }
 
 // asksFor tells what the entry needs, in the order in which it is checked.

@@ -47,9 +47,14 @@ func TestExplain(t *testing.T) {
 		{"no rule for the method", request("POST", "/healthz"), "", 403, `403: no rule matches "POST" "/healthz"; its path alone matches "GET /healthz"`},
 		{"what a client sent is quoted", get("/a%20%22b"), "", 403, `403: no rule matches "GET" "/a \"b"`},
 		{
-			"too long beside its headers", get("/"+strings.Repeat("x", 512), "Cookie: "+strings.Repeat("x", 12<<10)), "", 414,
-			`414: the path of "GET" has more than 512 bytes, and more than 12288 together with the headers, with 32 more for each`,
+			"too long beside its headers", get("/"+strings.Repeat("x", 512), "Cookie: "+strings.Repeat("x", 10<<10)), "", 414,
+			`414: the path of "GET" has more than 512 bytes, and more than 10240 together with the headers, with 32 more for each`,
 		},
+		{
+			"escaped too often", get("/" + strings.Repeat("%41", 257)), "", 414,
+			`414: the path of "GET" is encoded more than necessary, and has more than 256 escapes`,
+		},
+		{"too long and escaped too often", get("/" + strings.Repeat("%41", 4<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},
 		{"too long", get("/" + strings.Repeat("x", 8<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},
 		{"ambiguous", get("/a//b"), "", 400, `400: the request target of "GET" is ambiguous`},
 	} {

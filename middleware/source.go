@@ -71,7 +71,7 @@ func FromHeader(name string) Source {
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
 // token, quotes included, or longer than 32 KiB. More than 200 cookies, 36 KiB of them, 16 Cookie headers, or 8 blanks before a
-// cookie or behind its name or value, are [ErrInvalidRequest] whatever they are, and so are more than 50 cookies where all headers have more than 12 KiB
+// cookie or behind its name or value, are [ErrInvalidRequest] whatever they are, and so are more than 50 cookies where all headers have more than 10 KiB
 // together, with 32 bytes added for each. A name that no cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as

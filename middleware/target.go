@@ -14,11 +14,13 @@ const (
 	// maxPath is the length of the longest path that is looked at, in bytes as it is sent. RFC 9110 section 4.1 asks servers to take 8,000, and
 	// few take more by default.
 	maxPath = 8 << 10
+	// maxEscapes is how many escapes there may be in one that is encoded more than necessary: to see what they hide takes long.
+	maxEscapes = 256
 	// usualPath is that of a path beside which there may be headers of any length.
 	usualPath = 512
 	// maxPathAndHeaders is how long a longer path, decoded or as it is sent, may be together with the headers: a stranger's request has one thing that
 	// takes long to read, not two.
-	maxPathAndHeaders = 12 << 10
+	maxPathAndHeaders = 10 << 10
 )
 
 // isTooLong reports whether the path is longer than is worth reading before it is known who asks.
@@ -27,7 +29,7 @@ func isTooLong(r *http.Request) bool { return isTooLongAlone(r.URL) || isTooLong
 // isTooLongAlone is true of a path that is whatever comes with it.
 func isTooLongAlone(u *url.URL) bool {
 	switch {
-	case pathLength(u) > maxPath:
+	case pathLength(u) > maxPath || isEscapedTooOften(u):
 		return true
 	case u == nil || u.RawPath != "" || 3*len(u.Path) <= maxPath:
 		return false
@@ -38,6 +40,9 @@ func isTooLongAlone(u *url.URL) bool {
 	}
 	return length > maxPath
 }
+
+// isEscapedTooOften is true of a path that is encoded more than necessary, in too many places.
+func isEscapedTooOften(u *url.URL) bool { return u != nil && strings.Count(u.RawPath, "%") > maxEscapes }
 
 // isTooLongBeside is true of a path beside whose headers there is no room for it.
 func isTooLongBeside(r *http.Request) bool {

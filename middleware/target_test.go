@@ -189,8 +189,11 @@ func TestLongPaths(t *testing.T) {
 			{"8 KiB", long("/", "x", 8<<10), 200},
 			{"a byte more", long("/", "x", 8<<10+1), 414},
 			{"1 MiB", long("/", "x/", 1<<20), 414},
-			{"8 KiB with escapes", long("/xx", "%41", 8<<10-2), 200},
-			{"an escape more", long("/xx", "%41", 8<<10+3), 414},
+			{"8 KiB with needless escapes", long("/"+strings.Repeat("%41", 256), "x", 8<<10), 200},
+			{"a byte more than those", long("/"+strings.Repeat("%41", 256), "x", 8<<10+1), 414},
+			{"an escape more than those", "/" + strings.Repeat("%41", 257), 414},
+			{"a needless escape among as many as there may be", "/%41" + strings.Repeat("%C3%A9", 127) + "%20", 200},
+			{"a needless escape among more", "/%41" + strings.Repeat("%C3%A9", 128), 414},
 			{"8 KiB of letters that must be encoded", long("/x", "%C3%A9", 8<<10), 200},
 			{"a letter more", long("/xxx", "%C3%A9", 8<<10+2), 414},
 			{"8 KiB of such letters, not encoded", long("/x", "\u00e9", 8<<10), 200},
@@ -217,15 +220,16 @@ func TestLongPathBesideHeaders(t *testing.T) {
 			headers []int // how long each is
 			want    int
 		}{
-			{"a path of 8 KiB and 4 KiB of headers", "/" + strings.Repeat("x", 8<<10-1), []int{4<<10 - overhead}, 200},
-			{"a byte more of headers", "/" + strings.Repeat("x", 8<<10-1), []int{4<<10 - overhead + 1}, 414},
-			{"4 KiB of several headers", "/" + strings.Repeat("x", 8<<10-1), slices.Repeat([]int{64 - overhead}, 64), 200},
-			{"an empty header more", "/" + strings.Repeat("x", 8<<10-1), append(slices.Repeat([]int{64 - overhead}, 64), 0), 414},
+			{"a path of 8 KiB and 2 KiB of headers", "/" + strings.Repeat("x", 8<<10-1), []int{2<<10 - overhead}, 200},
+			{"a byte more of headers", "/" + strings.Repeat("x", 8<<10-1), []int{2<<10 - overhead + 1}, 414},
+			{"2 KiB of several headers", "/" + strings.Repeat("x", 8<<10-1), slices.Repeat([]int{64 - overhead}, 32), 200},
+			{"an empty header more", "/" + strings.Repeat("x", 8<<10-1), append(slices.Repeat([]int{64 - overhead}, 32), 0), 414},
 			{"a path of 512 bytes, and headers of 1 MiB", "/" + strings.Repeat("x", 511), []int{1 << 20}, 200},
 			{"a byte more of the path", "/" + strings.Repeat("x", 512), []int{1 << 20}, 414},
-			{"a byte more of the path, and as much of headers as may be", "/" + strings.Repeat("x", 512), []int{12<<10 - 513 - overhead}, 200},
-			{"a byte more of the path, and one more of headers", "/" + strings.Repeat("x", 512), []int{12<<10 - 512 - overhead}, 414},
-			{"needless escapes count as they were sent", "/x" + strings.Repeat("%41", 400), []int{11 << 10}, 414},
+			{"a byte more of the path, and as much of headers as may be", "/" + strings.Repeat("x", 512), []int{10<<10 - 513 - overhead}, 200},
+			{"a byte more of the path, and one more of headers", "/" + strings.Repeat("x", 512), []int{10<<10 - 512 - overhead}, 414},
+			{"needless escapes count as they were sent", "/x" + strings.Repeat("%41", 256), []int{10<<10 - 770 - overhead + 1}, 414},
+			{"needless escapes, and as much of headers as may be", "/x" + strings.Repeat("%41", 256), []int{10<<10 - 770 - overhead}, 200},
 			{"other escapes count as what they mean", "/" + strings.Repeat("%C3%A9", 255), []int{1 << 20}, 200},
 		} {
 			r := get(row.path)

@@ -73,6 +73,39 @@ func crowded(size, most int) (all []claim) {
 	return all
 }
 
+// named is a header of at most size bytes, without its braces, of as many members and escapes as there may be, in an order that no processor foresees.
+func named(order *rand.Rand, size int, head string) string {
+	names := ""
+	for n := range 24 - len("alg kid typ x")/4 - 1 {
+		names += `"` + letters(order, 1+order.IntN(12)) + `\n` + letters(order, 1+order.IntN(12)) + fmt.Sprintf(`%x":"",`, n)
+	}
+	names += head + `,"x":"`
+	return names + letters(order, size-len(names)-1) + `"`
+}
+
+// full is a payload of at most size bytes with about as many members, elements and escapes as are read before the signature.
+func full(order *rand.Rand, size int) string {
+	var sb strings.Builder
+	sb.WriteString(`{"aud":["`)
+	for range 20 {
+		sb.WriteString(letters(order, 1+order.IntN(size/60)) + `","`)
+	}
+	sb.WriteString(audience + `"],`)
+	for n := range 28 {
+		fmt.Fprintf(&sb, `"%s\n%s\n%x":"%s",`, letters(order, 1+order.IntN(size/140)), letters(order, 1+order.IntN(size/140)), n, letters(order, 1+order.IntN(size/140)))
+	}
+	return sb.String() + payload(without("aud"))[1:]
+}
+
+// letters are size bytes at most, of different lengths.
+func letters(order *rand.Rand, size int) string {
+	var sb strings.Builder
+	for next := ""; sb.Len()+len(next) <= size; next = []string{"x", "é", "€", "😀"}[order.IntN(4)] {
+		sb.WriteString(next)
+	}
+	return sb.String()
+}
+
 // one is the first of each name, where it does not matter that there are more.
 func one[T any](all []T, name func(T) string) (firsts []T) {
 	seen := map[string]bool{}
@@ -293,18 +326,31 @@ func hostiles(tb testing.TB, alg, head string) map[string][]hostile {
 		}
 	}
 	for _, c := range []claim{
-		{"a nonce", fill(4<<10-len(head)-8, `"nonce":"`, `\u0061`, `"`)},
-		{"an escaped cty", fill(4<<10-len(head)-8, `"\u0063ty":"`, `\u0061`, `"`)},
-		{"a cty", fill(4<<10-len(head)-8, `"cty":"`, `\u0061`, `"`)},
+		{"a nonce", fill(4<<10-len(head)-8, `"nonce":"`, `é`, `"`)},
+		{"an escaped cty", fill(4<<10-len(head)-8, `"\u0063ty":"`, `é`, `"`)},
+		{"a cty", fill(4<<10-len(head)-8, `"cty":"`, `é`, `"`)},
 	} {
 		all["long header"] = append(all["long header"], hostile{c.name + ", " + far(rest).name, seal(head+","+c.raw, far(rest).raw)})
 	}
 	all["long header"] = append(all["long header"],
 		hostile{"a long kid", seal(fill(3<<10, head[:len(head)-1]+`","kid":"`, "k", `"`), benchmarkPayload)},
-		hostile{"a typ of escapes", seal(head[:strings.LastIndex(head, `"typ"`)]+`"typ":"\u0061\u0070\u0070\u006c\u0069\u0063\u0061\u0074\u0069\u006f\u006e\u002f\u0061\u0074\u002b\u006a\u0077\u0074"`+fill(3800-len(head), `,"x":"`, `\u0061`, `"`), far(rest).raw)},
+		hostile{"a typ of escapes", seal(head[:strings.LastIndex(head, `"typ"`)]+`"typ":"\u0061\u0070\u0070\u006c\u0069\u0063\u0061\u0074\u0069\u006f\u006e\u002f\u0061\u0074\u002b\u006a\u0077\u0074"`+fill(3800-len(head), `,"x":"`, `é`, `"`), far(rest).raw)},
 		hostile{"a kid of 256 letters", seal(fill(300+len(alg), `"alg":"`+alg+`","kid":"`, "k", `"`), payloads(largest - 256)[0].raw)})
-	middling := head + `,"y":[{"":{"":1` + strings.Repeat(`}},{"":{"":1`, 18) + `}}]`
-	middling += fill(728-len(middling), `,"x":"`, `\u0061`, `"`)
+	middling := head + `,"y":[{"":{"":1` + strings.Repeat(`}},{"":{"":1`, 5) + `}}]`
+	middling += fill(728-len(middling), `,"x":"`, `é`, `"`)
+	order := rand.New(rand.NewPCG(3, 4))
+	for range 16 {
+		for _, size := range []int{700, 2 << 10, 4 << 10} {
+			h := named(order, size-2, head)
+			room := (most - len(seal(h, ""))) / 4 * 3
+			all["named header"] = append(all["named header"],
+				hostile{fmt.Sprintf("%d bytes, and a usual payload", size), seal(h, benchmarkPayload)},
+				hostile{fmt.Sprintf("%d bytes, and as full a payload as is read", size), seal(h, full(order, min(room, 2<<10)))},
+				hostile{fmt.Sprintf("%d bytes, and %s", size, far(room).name), seal(h, far(room).raw)},
+				hostile{fmt.Sprintf("%d bytes, and many claims before the iss", size), seal(h, crowded(room, (6<<10-len(b64([]byte(h)))-4)/4*3)[order.IntN(16)].raw)})
+		}
+		all["short payload"] = append(all["short payload"], hostile{"as full as is read", seal(head, full(order, 2<<10))})
+	}
 	for _, c := range crowded((most-len(seal(middling, "")))/4*3, (6<<10-len(b64([]byte("{"+middling+"}")))-1)/4*3) {
 		all["middling header"] = append(all["middling header"], hostile{c.name, seal(middling, c.raw)})
 	}
@@ -342,6 +388,9 @@ func TestCostlyTokensAreRefusedForOneQuestion(t *testing.T) {
 					require.Nil(t, c)
 					require.ErrorIs(t, err, token.ErrRefused)
 					require.LessOrEqual(t, source.asked, 1)
+					if kind == "named header" || kind == "middling header" { // made to be read to the end
+						require.Equal(t, token.ReasonSignature, token.ReasonOf(err))
+					}
 				}
 			})
 		}

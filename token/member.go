@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/perimeter-go/perimeter/internal/jws"
 	"github.com/perimeter-go/perimeter/internal/strictjson"
@@ -94,6 +95,8 @@ const (
 	worthMembers = 64
 	ofLonger     = 1 << 10 // if it is longer than that
 	fewMembers   = 32
+	fewEscapes   = 8       // in an audience: some write each slash as one
+	longDate     = 20      // letters: seconds and nanoseconds
 	worthTwice   = 4 << 10 // a Mux, which has looked for the iss, reads no more of one that is longer than that
 )
 
@@ -140,14 +143,29 @@ func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
 	if msg.PayloadSize() > worthReading {
 		_ = m.scan(start[:ofLonger/3*3], fewMembers, r) // it cannot be a whole object
 		m.partly = true
+		m.putOffDear()
 		return nil
 	}
 	err := m.scan(start, worthMembers, r)
 	if errors.Is(err, strictjson.ErrTooMany) {
 		m.partly = true
+		m.putOffDear()
 		return nil
 	}
+	m.putOffDear()
 	return malformed(err)
+}
+
+// putOffDear leaves out what takes long to read.
+func (m *members) putOffDear() {
+	if aud := m.at(atAudience); strings.Count(*aud, `\`) > fewEscapes {
+		*aud, m.partly = "", true
+	}
+	for _, place := range [...]int{atExpiry, atNotBefore, atIssuedAt} {
+		if date := m.at(place); len(*date) > longDate {
+			*date, m.partly = "", true
+		}
+	}
 }
 
 // putOff reads nothing before the signature.

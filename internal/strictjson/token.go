@@ -11,7 +11,7 @@ import (
 type reader struct {
 	data      string
 	pos       int
-	escapes   int             // how many more there may be, those of one kind in a row counted as one where none is read
+	escapes   int             // how many more there may be
 	unescaped strings.Builder // what strings with an escape in them say, one after the other; strings taken from it stay
 }
 
@@ -96,6 +96,9 @@ func (r *reader) escaped(start, end int, into *strings.Builder) error {
 		} else {
 			r.skipEscapes()
 		}
+		if r.escapes < 0 {
+			return ErrTooMany
+		}
 		if r.take('"') {
 			return nil
 		}
@@ -138,19 +141,19 @@ func (r *reader) unescape(into *strings.Builder) {
 	r.pos = pos
 }
 
-// skipEscapes goes past escapes that are good, and what stands for itself behind them. Where it stops, escape says what is wrong, if anything is. Those
-// of one kind in a row count as one, for they take little time.
+// skipEscapes goes past escapes that are good, and what stands for itself behind them. Where it stops, escape says what is wrong, if anything is.
 func (r *reader) skipEscapes() {
 	data, pos := r.data, r.pos
 	for r.escapes > 0 {
 		end := shortEnd(data, pos)
-		if end == pos {
-			end = longEnd(data, pos)
+		n := (end - pos) / len(`\n`)
+		if n == 0 {
+			end, n = longEnd(data, pos)
 		}
-		if end == pos {
+		if n == 0 {
 			break
 		}
-		r.escapes--
+		r.escapes -= n
 		if pos = end; pos < len(data) && data[pos] != '\\' { // one kind may follow the other
 			pos = plain(data, pos)
 		}
@@ -166,14 +169,14 @@ func shortEnd(data string, pos int) int {
 	return pos
 }
 
-// longEnd is shortEnd for those in hexadecimal digits.
-func longEnd(data string, pos int) int {
+// longEnd is shortEnd for those in hexadecimal digits, and says how many they are. A pair of surrogates is one.
+func longEnd(data string, pos int) (end, n int) {
 	for {
 		size := longSize(data[pos:])
 		if size == 0 {
-			return pos
+			return pos, n
 		}
-		pos += size
+		pos, n = pos+size, n+1
 	}
 }
 
