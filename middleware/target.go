@@ -42,7 +42,9 @@ func isTooLongAlone(u *url.URL) bool {
 }
 
 // isEscapedTooOften is true of a path that is encoded more than necessary, in too many places.
-func isEscapedTooOften(u *url.URL) bool { return u != nil && strings.Count(u.RawPath, "%") > maxEscapes }
+func isEscapedTooOften(u *url.URL) bool {
+	return u != nil && strings.Count(u.RawPath, "%") > maxEscapes
+}
 
 // isTooLongBeside is true of a path beside whose headers there is no room for it.
 func isTooLongBeside(r *http.Request) bool {
