@@ -53,7 +53,7 @@ func tooLong(r *http.Request) string {
 	case !isTooLongAlone(r.URL):
 		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers, with %d more for each", r.Method, usualPath, maxPathAndHeaders, headers.Each)
 	case isEscapedTooOften(r.URL) && pathLength(r.URL) <= maxPath:
-		return fmt.Sprintf("%q is encoded more than necessary, and has more than %d escapes", r.Method, maxEscapes)
+		return fmt.Sprintf("%q has more than %d escapes, and is spelled otherwise than url.URL would", r.Method, maxEscapes)
 	default:
 		return fmt.Sprintf("%q has more than %d bytes", r.Method, maxPath)
 	}

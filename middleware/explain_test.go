@@ -52,7 +52,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			"escaped too often", get("/" + strings.Repeat("%41", 257)), "", 414,
-			`414: the path of "GET" is encoded more than necessary, and has more than 256 escapes`,
+			`414: the path of "GET" has more than 256 escapes, and is spelled otherwise than url.URL would`,
 		},
 		{"too long and escaped too often", get("/" + strings.Repeat("%41", 4<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},
 		{"too long", get("/" + strings.Repeat("x", 8<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},

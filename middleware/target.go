@@ -14,7 +14,7 @@ const (
 	// maxPath is the length of the longest path that is looked at, in bytes as it is sent. RFC 9110 section 4.1 asks servers to take 8,000, and
 	// few take more by default.
 	maxPath = 8 << 10
-	// maxEscapes is how many escapes there may be in one that is encoded more than necessary: to see what they hide takes long.
+	// maxEscapes is how many escapes there may be in one that url.URL would spell otherwise, with a RawPath: to see what they hide takes long.
 	maxEscapes = 256
 	// usualPath is that of a path beside which there may be headers of any length.
 	usualPath = 512
@@ -41,7 +41,7 @@ func isTooLongAlone(u *url.URL) bool {
 	return length > maxPath
 }
 
-// isEscapedTooOften is true of a path that is encoded more than necessary, in too many places.
+// isEscapedTooOften is true of a path of many escapes that url.URL would spell otherwise.
 func isEscapedTooOften(u *url.URL) bool {
 	return u != nil && strings.Count(u.RawPath, "%") > maxEscapes
 }

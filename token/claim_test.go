@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,6 +229,74 @@ func TestClaimsThatPass(t *testing.T) {
 			c, err := verifier(t, &keys{}, plain()).Verify(t.Context(), raw)
 			require.NoError(t, err)
 			require.Equal(t, issuerURL, c.Issuer())
+		})
+	}
+}
+
+// What takes long to read is read after the signature, and then as strictly.
+func TestAnAudienceOfEscapesAndALongDateAreReadAfterTheSignature(t *testing.T) {
+	escaped := func(text string, escapes int) string { // the first letters as escapes
+		var sb strings.Builder
+		for _, c := range []byte(text[:escapes]) {
+			fmt.Fprintf(&sb, `\u%04x`, c)
+		}
+		return `"` + sb.String() + text[escapes:] + `"`
+	}
+	date := func(seconds string, size int) string { return seconds + "." + strings.Repeat("0", size-len(seconds)-1) }
+	const other, early, late = "https://other.test", "1", "9999999998"
+	for _, tc := range []struct {
+		name  string
+		edits []claim
+		want  token.Reason // "" is a good one
+		asked int
+	}{
+		{"a good aud of 8 escapes", []claim{with("aud", escaped(audience, 8))}, "", 1},
+		{"a good aud of 9 escapes", []claim{with("aud", escaped(audience, 9))}, "", 1},
+		{"a good aud of 9 escapes among others", []claim{with("aud", `["`+other+`",`+escaped(audience, 9)+`]`)}, "", 1},
+		{"another aud of 8 escapes", []claim{with("aud", escaped(other, 8))}, token.ReasonAudience, 0},
+		{"another aud of 9 escapes", []claim{with("aud", escaped(other, 9))}, token.ReasonAudience, 1},
+		{"an aud of the wrong type with 9 escapes", []claim{with("aud", `{"x":`+escaped(audience, 9)+`}`)}, token.ReasonMalformed, 1},
+		{"a good aud of 9 escapes, twice", []claim{with("aud", escaped(audience, 9)), with("+aud", escaped(audience, 9))}, token.ReasonMalformed, 0},
+		{"a good exp of 20 bytes", []claim{with("exp", date("9999999999", 20))}, "", 1},
+		{"a good exp of 21 bytes", []claim{with("exp", date("9999999999", 21))}, "", 1},
+		{"an exp of 20 bytes that is over", []claim{with("exp", date(early, 20))}, token.ReasonExpired, 0},
+		{"an exp of 21 bytes that is over", []claim{with("exp", date(early, 21))}, token.ReasonExpired, 1},
+		{"an exp of the wrong type in 20 bytes", []claim{with("exp", `"999999999999999999"`)}, token.ReasonMalformed, 0},
+		{"an exp of the wrong type in 21 bytes", []claim{with("exp", `"9999999999999999999"`)}, token.ReasonMalformed, 1},
+		{"a good nbf of 21 bytes", []claim{with("nbf", date(early, 21))}, "", 1},
+		{"an nbf of 21 bytes that is to come", []claim{with("nbf", date(late, 21))}, token.ReasonNotYetValid, 1},
+		{"an nbf of the wrong type in 20 bytes", []claim{with("nbf", `"999999999999999999"`)}, token.ReasonMalformed, 0},
+		{"an nbf of the wrong type in 21 bytes", []claim{with("nbf", `"9999999999999999999"`)}, token.ReasonMalformed, 1},
+		{"a good iat of 21 bytes", []claim{with("iat", date(early, 21))}, "", 1},
+		{"an iat of 21 bytes that is to come", []claim{with("iat", date(late, 21))}, token.ReasonNotYetValid, 1},
+		{"an iat of the wrong type in 20 bytes", []claim{with("iat", `"999999999999999999"`)}, token.ReasonMalformed, 0},
+		{"an iat of the wrong type in 21 bytes", []claim{with("iat", `"9999999999999999999"`)}, token.ReasonMalformed, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, pad := range []int{0, 2 << 10} { // a short payload, and one of which only the start is read
+				source := &keys{}
+				raw := signed(append(slices.Clone(tc.edits), with("pad", `"`+strings.Repeat("x", pad)+`"`))...)
+				v := verifier(t, source, plain())
+				c, err := v.Verify(t.Context(), raw)
+				switch {
+				case tc.want == "":
+					require.NoError(t, err)
+					require.True(t, c.HasAudience(audience))
+					require.False(t, c.Expiry().IsZero())
+				case pad > 0 && tc.name == "a good aud of 9 escapes, twice": // the second stands behind what is read
+					requireRefused(t, c, err, tc.want, raw)
+					continue
+				default:
+					requireRefused(t, c, err, tc.want, raw)
+				}
+				require.Equal(t, tc.asked, source.asked, "%d", pad)
+				c, err = v.Verify(t.Context(), raw[:len(raw)-8]+"AAAAAAAA")
+				want := token.ReasonSignature
+				if tc.asked == 0 {
+					want = tc.want
+				}
+				requireRefused(t, c, err, want, "")
+			}
 		})
 	}
 }

@@ -95,7 +95,7 @@ const (
 	worthMembers = 64
 	ofLonger     = 1 << 10 // if it is longer than that
 	fewMembers   = 32
-	fewEscapes   = 8       // in an audience: some write each slash as one
+	fewEscapes   = 8       // backslashes in an audience: some write one before each slash
 	longDate     = 20      // letters: seconds and nanoseconds
 	worthTwice   = 4 << 10 // a Mux, which has looked for the iss, reads no more of one that is longer than that
 )
@@ -142,17 +142,16 @@ func (m *members) read(msg *jws.Message, r *reads) error {
 func (m *members) readStart(start string, msg *jws.Message, r *reads) error {
 	if msg.PayloadSize() > worthReading {
 		_ = m.scan(start[:ofLonger/3*3], fewMembers, r) // it cannot be a whole object
-		m.partly = true
 		m.putOffDear()
+		m.partly = true
 		return nil
 	}
 	err := m.scan(start, worthMembers, r)
+	m.putOffDear()
 	if errors.Is(err, strictjson.ErrTooMany) {
 		m.partly = true
-		m.putOffDear()
 		return nil
 	}
-	m.putOffDear()
 	return malformed(err)
 }
 

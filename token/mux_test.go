@@ -219,7 +219,7 @@ func TestAMuxReadsALongPayloadAfterItsSignature(t *testing.T) {
 	short := issuer.Sign("ES256", nil, []byte(ofSize(long-1)))
 	behind := func(size int) string { // an expired token with a header of so many bytes, as it is sent, and a wrong signature
 		header := `{"alg":"ES256","kid":"` + issuer.KeyID("ES256") + `","typ":"at+jwt","x":"`
-		header += strings.Repeat("x", size/4*3-len(header)-len(`"}`)) + `"}`
+		header += strings.Repeat("x", size*3/4-len(header)-len(`"}`)) + `"}`
 		require.Len(t, b64([]byte(header)), size)
 		return b64([]byte(header)) + short[strings.IndexByte(short, '.'):len(short)-8] + "AAAAAAAA"
 	}
@@ -230,9 +230,9 @@ func TestAMuxReadsALongPayloadAfterItsSignature(t *testing.T) {
 		want  token.Reason
 		asked int
 	}{
-		{"one that is not long, behind a header that is", mux.Verify, behind(1<<10 + 4), token.ReasonSignature, 1},
+		{"one that is not long, behind a header that is", mux.Verify, behind(1<<10 + 2), token.ReasonSignature, 1},
 		{"one that is not long, behind a header that is not", mux.Verify, behind(1 << 10), token.ReasonExpired, 0},
-		{"one that is not long, behind a header that is, by the verifier alone", v.Verify, behind(1<<10 + 4), token.ReasonExpired, 0},
+		{"one that is not long, behind a header that is, by the verifier alone", v.Verify, behind(1<<10 + 2), token.ReasonExpired, 0},
 		{"a long payload", mux.Verify, genuine, token.ReasonExpired, 1},
 		{"a forged one", mux.Verify, forged, token.ReasonSignature, 1},
 		{"a forged one, by the verifier alone", v.Verify, forged, token.ReasonExpired, 0},

@@ -19,7 +19,7 @@ const (
 	maxBlanks = 8        // in each place: a browser sends one before a cookie
 )
 
-// ErrTooMany is what is wrong with a request for which TooMany is true. Nothing that it presents is looked at.
+// ErrTooMany is what is wrong with a request for which TooMany is true: none of its cookies is looked at.
 var ErrTooMany = errors.New("too many cookies")
 
 // TooMany reports whether there is more in the Cookie headers of a request than is looked at: 16 lines, 200 cookies, or 36 KiB, or 50 cookies if all headers

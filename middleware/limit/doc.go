@@ -13,7 +13,7 @@
 // issuer calls inactive, a certificate that was refused, an Authorization header of which nobody knows what to make, and
 // whatever an [middleware.Authenticator] of your own refuses. These are no guesses: nothing presented; a token that is expired
 // or not yet valid, of too long a life, for another audience or client, of another kind, without a required claim, or without
-// its proof of possession; an expired certificate; more cookies than are looked at, beside which nothing is examined; too little
+// its proof of possession; an expired certificate; more cookies than are looked at, without an Authorization header; too little
 // scope; and everything that could not be decided. Some of these are found out before the signature is checked, so that a forged
 // token of that sort goes uncounted, and costs no more than to be read.
 //

@@ -23,8 +23,8 @@ func isGuess(r *http.Request, err error) bool {
 	switch {
 	case err == nil:
 		return false
-	case errors.Is(err, cookies.ErrTooMany) && !errors.Is(err, middleware.ErrRefused): // a browser with too many sends others each time
-		return false
+	case errors.Is(err, cookies.ErrTooMany) && !errors.Is(err, middleware.ErrRefused) && len(r.Header["Authorization"]) == 0:
+		return false // a browser with too many sends others each time; what is in a header, somebody may have looked at
 	case errors.Is(err, middleware.ErrInvalidRequest):
 		return true
 	case errors.Is(err, middleware.ErrRefused):

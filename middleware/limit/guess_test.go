@@ -122,9 +122,12 @@ func TestWhatIsAGuess(t *testing.T) {
 		{name: "what the authenticator itself calls undecided", by: failing(middleware.ErrUndecided), send: func(n int) string { return fmt.Sprint("Bearer ", n) }},
 		{name: "what is good", by: both, send: func(int) string { return "Bearer " + i.OpaqueToken(audience) }},
 
-		{name: "a good token beside more cookies than are looked at", by: orCookie, with: manyCookies, send: func(int) string { return "Bearer " + i.AccessToken(audience) }},
-		{name: "a bad signature beside more cookies than are looked at, which is not even checked", by: orCookie, with: manyCookies, send: func(n int) string {
+		{name: "more cookies than are looked at", by: orCookie, with: manyCookies, send: func(int) string { return "" }},
+		{name: "a bad signature beside more cookies than are looked at, which is not even checked", by: orCookie, guess: true, with: manyCookies, send: func(n int) string {
 			return "Bearer " + unsigned(i.AccessToken(audience), n)
+		}},
+		{name: "what somebody does not know, before somebody else has too many cookies", by: middleware.FirstOf(failing(middleware.ErrNoCredentials), orCookie), guess: true, with: manyCookies, send: func(n int) string {
+			return fmt.Sprint("Key ", n)
 		}},
 		{name: "a bad signature beside as many cookies where none is looked at", by: jwt, guess: true, with: manyCookies, send: func(n int) string {
 			return "Bearer " + unsigned(i.AccessToken(audience), n)
@@ -137,7 +140,10 @@ func TestWhatIsAGuess(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			l := newLimiter(t)
 			for n := range 3 {
-				lines := []string{"Authorization: " + row.send(n)}
+				var lines []string
+				if value := row.send(n); value != "" {
+					lines = append(lines, "Authorization: "+value)
+				}
 				if row.with != "" {
 					lines = append(lines, row.with+fmt.Sprintf("; n=%d", n))
 				}
