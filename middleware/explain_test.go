@@ -47,8 +47,8 @@ func TestExplain(t *testing.T) {
 		{"no rule for the method", request("POST", "/healthz"), "", 403, `403: no rule matches "POST" "/healthz"; its path alone matches "GET /healthz"`},
 		{"what a client sent is quoted", get("/a%20%22b"), "", 403, `403: no rule matches "GET" "/a \"b"`},
 		{
-			"too long beside its headers", get("/"+strings.Repeat("x", 512), "Cookie: "+strings.Repeat("x", 10<<10)), "", 414,
-			`414: the path of "GET" has more than 512 bytes, and more than 10240 together with the headers, with 32 more for each`,
+			"too long beside its headers", get("/"+strings.Repeat("x", 512), "Cookie: "+strings.Repeat("x", 9<<10)), "", 414,
+			`414: the path of "GET" has more than 512 bytes, and more than 9216 together with the headers, with 32 more for each`,
 		},
 		{
 			"escaped too often", get("/" + strings.Repeat("%41", 257)), "", 414,

@@ -59,7 +59,7 @@ type jwsHeaders struct {
 // maxKnownHeader is how long a first segment may be to be remembered, and maxReadHeader to be read.
 const (
 	maxKnownHeader = 1 << 10
-	maxReadHeader  = 384
+	maxReadHeader  = 128
 )
 
 func newJWSHeaders() *jwsHeaders { return &jwsHeaders{seed: maphash.MakeSeed()} }

@@ -20,7 +20,7 @@ type TokenVerifier interface {
 // FromHeader("Authorization") does; with sources only those. Several sources that have a token at once are [ErrInvalidRequest].
 //
 // A credential that is no JWS is not of its kind and gives [ErrNoCredentials]: one without exactly three segments, or whose
-// first segment is not a base64url JSON object with a member alg, or, of more than 384 bytes, does not begin as one. Dots and a
+// first segment is not a base64url JSON object with a member alg, or, of more than 128 bytes, does not begin as one. Dots and a
 // leading eyJ alone make no JWT, for opaque tokens have them too. What v refuses gives an error that wraps [ErrRefused] and the verifier's own, so that
 // [token.ReasonOf] still tells why.
 //

@@ -71,7 +71,7 @@ func FromHeader(name string) Source {
 
 // FromCookie reads the token from a cookie. Two cookies of that name are [ErrInvalidRequest], and so is a value that is no
 // token, quotes included, or longer than 32 KiB. More than 200 cookies, 36 KiB of them, 16 Cookie headers, or 8 blanks before a
-// cookie or behind its name or value, are [ErrInvalidRequest] whatever they are, and so are more than 50 cookies where all headers have more than 10 KiB
+// cookie or behind its name or value, are [ErrInvalidRequest] whatever they are, and so are more than 50 cookies where all headers have more than 9 KiB
 // together, with 32 bytes added for each. A name that no cookie can have leaves every request undecided.
 //
 // Browsers send cookies along with requests that other sites cause. Who uses FromCookie needs a defence against that, such as
@@ -162,7 +162,8 @@ func isB64Token(s string) bool {
 		part := body[i : i+32]
 		a, b, c, d := word(part), word(part[8:]), word(part[16:]), word(part[24:])
 		all |= a | b | c | d
-		if usualIn(a)&usualIn(b)&usualIn(c)&usualIn(d)&highBits != highBits && !areOfB64Token(part) {
+		if usualIn(a)&usualIn(b)&usualIn(c)&usualIn(d)&highBits != highBits &&
+			(usualIn(a)|oddIn(a))&(usualIn(b)|oddIn(b))&(usualIn(c)|oddIn(c))&(usualIn(d)|oddIn(d))&highBits != highBits {
 			return false
 		}
 	}
@@ -204,6 +205,9 @@ func word(s string) uint64 {
 func usualIn(w uint64) uint64 {
 	return within(w, '-', '9') ^ within(w|0x20*eachByte, 'a', 'z') ^ within(w, '_', '_')
 }
+
+// oddIn is usualIn for the two others, "~" and "+".
+func oddIn(w uint64) uint64 { return within(w, '~', '~') ^ within(w, '+', '+') }
 
 // within sets the high bit of those bytes of w that are from low to high, and may set others.
 func within(w uint64, low, high byte) uint64 {

@@ -20,7 +20,7 @@ const (
 	usualPath = 512
 	// maxPathAndHeaders is how long a longer path, decoded or as it is sent, may be together with the headers: a stranger's request has one thing that
 	// takes long to read, not two.
-	maxPathAndHeaders = 10 << 10
+	maxPathAndHeaders = 9 << 10
 )
 
 // isTooLong reports whether the path is longer than is worth reading before it is known who asks.
@@ -155,30 +155,29 @@ func encodesPlainly(u *url.URL) bool {
 	if raw == "" {
 		return true
 	}
-	i := 0 // in path
-	for j := 0; j < len(raw); j++ {
-		c := raw[j]
-		if c == '%' {
-			var ok bool
-			if c, ok = unescape(raw[j:]); !ok || c == '/' || c == '.' {
-				return false
-			}
-			j += 2
-		}
-		if i >= len(path) || path[i] != c {
+	for {
+		plain, rest, escaped := strings.Cut(raw, "%")
+		if !strings.HasPrefix(path, plain) {
 			return false
 		}
-		i++
+		path = path[len(plain):]
+		if !escaped {
+			return path == ""
+		}
+		c, ok := unescape(rest)
+		if !ok || c == '/' || c == '.' || path == "" || path[0] != c {
+			return false
+		}
+		raw, path = rest[len("XX"):], path[1:]
 	}
-	return i == len(path)
 }
 
-// unescape decodes the escape that s begins with (RFC 3986 section 2.1).
+// unescape decodes the two digits of an escape that s begins with (RFC 3986 section 2.1).
 func unescape(s string) (c byte, ok bool) {
-	if len(s) < 3 {
+	if len(s) < 2 {
 		return 0, false
 	}
-	high, low := hexDigits[s[1]], hexDigits[s[2]]
+	high, low := hexDigits[s[0]], hexDigits[s[1]]
 	return high<<4 | low&0xf, max(high, low) < noDigit
 }
 

@@ -92,9 +92,9 @@ type members struct {
 // Its sender may be anybody, and there are shapes of JSON that cost more to read than a signature costs to verify.
 const (
 	worthReading = 2 << 10
-	worthMembers = 64
+	worthMembers = 48
 	ofLonger     = 1 << 10 // if it is longer than that
-	fewMembers   = 32
+	fewMembers   = 16
 	fewEscapes   = 8       // backslashes in an audience: some write one before each slash
 	longDate     = 20      // letters: seconds and nanoseconds
 	worthTwice   = 4 << 10 // a Mux, which has looked for the iss, reads no more of one that is longer than that

@@ -57,7 +57,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 }
 
 // Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in its first
-// 6 KiB, or comes after more than 512 members and elements, of which each claim counts as four, and an empty object or array as two. Of a payload with more
+// 6 KiB, or comes after more than 256 members and elements, of which each claim counts as four, and an empty object or array as two. Of a payload with more
 // than 4 KiB, or behind a header of more than 1 KiB as it is sent, it looks at nothing else before the signature, so that one that has expired costs a call of the
 // key source as well, and is undecided without keys.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
@@ -127,7 +127,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *vou
 // Where an iss is looked for: its sender may be anybody.
 const (
 	maxUpToIssuer   = 6 << 10 // bytes of a token
-	maxBeforeIssuer = 512     // members and elements
+	maxBeforeIssuer = 256     // members and elements
 )
 
 // worthSearching is how many bytes of a payload are. Who has sent a long header has had his share.

@@ -104,12 +104,12 @@ func TestAMuxLooksForAnIssuerOnlySoFar(t *testing.T) {
 		found        bool
 	}{
 		{"a hundred groups of forty letters", list(`"`+strings.Repeat("g", 40)+`"`, 100), true},
-		{"508 elements of one claim", list(`1`, 508), true},
-		{"509 elements of one claim", list(`1`, 509), false},
-		{"254 empty arrays", list(`[]`, 254), true},
-		{"255 empty arrays", list(`[]`, 255), false},
-		{"128 claims", strings.Repeat(`"%":1,`, 128), true},
-		{"129 claims", strings.Repeat(`"%":1,`, 129), false},
+		{"252 elements of one claim", list(`1`, 252), true},
+		{"253 elements of one claim", list(`1`, 253), false},
+		{"126 empty arrays", list(`[]`, 126), true},
+		{"127 empty arrays", list(`[]`, 127), false},
+		{"64 claims", strings.Repeat(`"%":1,`, 64), true},
+		{"65 claims", strings.Repeat(`"%":1,`, 65), false},
 		{"an issuer that ends right in the first 6 KiB", text(inSixKiB), true},
 		{"an issuer that ends right behind the first 6 KiB", text(inSixKiB + 1), false},
 		{"an object that names an issuer", `"act":{"iss":"` + otherURL + `"},`, true},

@@ -15,7 +15,7 @@ const (
 	maxNumber = 200 // Chrome keeps 180 of a site
 	maxSize   = 36 << 10
 	few       = 50       // RFC 6265 section 6.1 asks browsers for as many of a site
-	maxBeside = 10 << 10 // headers, where there are more: a stranger's request has one thing that takes long to read, not two
+	maxBeside = 9 << 10 // headers, where there are more: a stranger's request has one thing that takes long to read, not two
 	maxBlanks = 8        // in each place: a browser sends one before a cookie
 )
 
@@ -23,7 +23,7 @@ const (
 var ErrTooMany = errors.New("too many cookies")
 
 // TooMany reports whether there is more in the Cookie headers of a request than is looked at: 16 lines, 200 cookies, or 36 KiB, or 50 cookies if all headers
-// take more than 10 KiB, with 32 bytes added for each.
+// take more than 9 KiB, with 32 bytes added for each.
 func TooMany(h map[string][]string) bool {
 	lines := h["Cookie"]
 	number, size := len(lines), 0

@@ -44,6 +44,9 @@ func (r *reader) texts() (list []string, ok bool) {
 		if err != nil {
 			return nil, false
 		}
+		if list == nil {
+			list = make([]string, 0, 1+strings.Count(r.data[r.pos:], `,"`)) // enough where no blanks are between
+		}
 		list = append(list, text)
 		r.blanks()
 	}

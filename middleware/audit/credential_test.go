@@ -44,7 +44,7 @@ func TestWhichTokenIsHashed(t *testing.T) {
 		{"two headers", []string{"Authorization: Bearer t", "Authorization: Bearer t"}, ""},
 		{"two places", []string{"Authorization: Bearer t", "X-Access-Token: t"}, ""},
 		{"too many cookies", []string{"Cookie: session=t" + strings.Repeat(";a", 1000)}, ""},
-		{"too many cookies beside a long header", []string{"Cookie: session=t" + strings.Repeat(";a", 50), "Referer: " + strings.Repeat("x", 10<<10)}, ""},
+		{"too many cookies beside a long header", []string{"Cookie: session=t" + strings.Repeat(";a", 50), "Referer: " + strings.Repeat("x", 9<<10)}, ""},
 		{"not too many beside a shorter one", []string{"Cookie: session=t" + strings.Repeat(";a", 50), "Referer: " + strings.Repeat("x", 8<<10)}, hashOf("t")},
 		{"a token beside too many cookies", []string{"Authorization: Bearer t", "Cookie: session=u" + strings.Repeat(";a", 1000)}, hashOf("t")},
 		{"a token behind many blanks", []string{"Authorization: Bearer " + strings.Repeat(" ", 20<<10) + "t"}, hashOf("t")},
