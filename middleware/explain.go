@@ -51,7 +51,7 @@ func (t *Routes) Explain(r *http.Request) Explanation {
 func tooLong(r *http.Request) string {
 	switch {
 	case !isTooLongAlone(r.URL):
-		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers, with %d more for each", r.Method, usualPath, maxPathAndHeaders, headers.Each)
+		return fmt.Sprintf("%q has more than %d bytes, and more than %d together with the headers, with %d more for each of these, and each cookie", r.Method, usualPath, maxPathAndHeaders, headers.Each)
 	case isEscapedTooOften(r.URL) && pathLength(r.URL) <= maxPath:
 		return fmt.Sprintf("%q has more than %d escapes, and is spelled otherwise than url.URL would", r.Method, maxEscapes)
 	default:

@@ -48,11 +48,11 @@ func TestExplain(t *testing.T) {
 		{"what a client sent is quoted", get("/a%20%22b"), "", 403, `403: no rule matches "GET" "/a \"b"`},
 		{
 			"too long beside its headers", get("/"+strings.Repeat("x", 512), "Cookie: "+strings.Repeat("x", 9<<10)), "", 414,
-			`414: the path of "GET" has more than 512 bytes, and more than 9216 together with the headers, with 32 more for each`,
+			`414: the path of "GET" has more than 512 bytes, and more than 9216 together with the headers, with 32 more for each of these, and each cookie`,
 		},
 		{
-			"escaped too often", get("/" + strings.Repeat("%41", 257)), "", 414,
-			`414: the path of "GET" has more than 256 escapes, and is spelled otherwise than url.URL would`,
+			"escaped too often", get("/" + strings.Repeat("%41", 129)), "", 414,
+			`414: the path of "GET" has more than 128 escapes, and is spelled otherwise than url.URL would`,
 		},
 		{"too long and escaped too often", get("/" + strings.Repeat("%41", 4<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},
 		{"too long", get("/" + strings.Repeat("x", 8<<10)), "", 414, `414: the path of "GET" has more than 8192 bytes`},

@@ -117,8 +117,8 @@ func (f *forge) header(size int, part string) string {
 	if part[0] != '\\' {
 		return b64(repeated(size, head, part, `"}`))
 	}
-	for n := range 24 {
-		head += part + strings.Repeat("x", f.chance.IntN(2*(size-len(head)-len(part))/(25-n)-len(part)))
+	for n := range 12 {
+		head += part + strings.Repeat("x", f.chance.IntN(2*(size-len(head)-len(part))/(13-n)-len(part)))
 	}
 	return b64(repeated(size, head, "x", `"}`))
 }
@@ -154,15 +154,15 @@ func (f *forge) crowded(size int, header string) string {
 func (f *forge) named(size int) string {
 	head := "{"
 	for n := range 20 {
-		head += fmt.Sprintf(`"%s\n%s%x":"",`, f.text(12), f.text(12), n)
+		head += fmt.Sprintf(`"%s%s%s%x":"",`, f.text(12), []string{`\n`, ""}[n%2], f.text(12), n)
 	}
 	head += f.head()[1:] + `,"x":"`
 	return b64(head + f.mixed(size-len(head)-1, "x", "é", "€", "😀") + `"}`)
 }
 
-// crammed is a header of as many members as there is room for in 288 bytes, which are 384 as they are sent.
-func (f *forge) crammed() string {
-	head, escapes := "{", 24
+// crammed is a header of size bytes at most, of as many members as may be.
+func (f *forge) crammed(size int) string {
+	head, escapes := "{", 12
 	part := func(parts ...string) string {
 		s := f.oneOf(parts...)
 		if escapes -= strings.Count(s, `\`); escapes < 0 {
@@ -172,14 +172,14 @@ func (f *forge) crammed() string {
 	}
 	tail := f.head()[1:] + "}"
 	for n := range 21 {
-		next := `"` + part("", "x", "al", `\n`, "é") + string("bcdefhijkmnopqrstuvwxyz"[n]) + part("", `\t`, "y") + `":` +
+		next := `"` + part("", "x", "al", `\n`, "é") + string("bcdefhijkmnopqrstuvwxyz"[n]) + part("", `\t`, "y", f.text(size/32)) + `":` +
 			part("1", "-1", "0.5", "1e1", `""`, `"\n"`, `"\n\n"`, "{}", "[]", " 1", `"" `, "null") + ","
-		if len(head)+len(next)+len(tail) > 288 {
+		if len(head)+len(next)+len(tail) > size {
 			break
 		}
 		head += next
 	}
-	return b64(head + strings.Repeat(" ", max(0, 288-len(head)-len(tail))) + tail)
+	return b64(head + strings.Repeat(" ", max(0, size-len(head)-len(tail))%16) + tail)
 }
 
 // values is a payload of nearly as many values as are read before the signature, most of them names and texts by chance, and as many escapes, with an iss in escapes.
@@ -191,9 +191,23 @@ func (f *forge) values() string {
 	}
 	p.WriteString(audience + `"],`)
 	for n := range 20 {
-		fmt.Fprintf(&p, `"%s\n%s%x":"%s",`, f.text(13), f.text(13), n, f.text(13))
+		fmt.Fprintf(&p, `"%s%s%s%x":"%s",`, f.text(13), []string{`\n`, ""}[n%2], f.text(13), n, f.text(13))
 	}
 	return p.String() + f.ending()
+}
+
+// dearer is values with longer texts, blanks between them and two kinds of escapes.
+func (f *forge) dearer() string {
+	var p strings.Builder
+	p.WriteString(`{"aud":["`)
+	for range 17 {
+		p.WriteString(f.text(39) + `",` + f.oneOf("", " ", "  ") + `"`)
+	}
+	p.WriteString(audience + `"],`)
+	for n := range 19 {
+		fmt.Fprintf(&p, `"%s%s%s%x":%s"%s",`, f.text(26), []string{`\n`, "", `\u0041`, ""}[n%4], f.text(26), n, f.oneOf("", " ", "  "), f.text(26))
+	}
+	return p.String() + `"z":"` + f.mixed(388, "x", "é") + `",` + strings.ReplaceAll(f.ending(), ".1234567", ".123456789")
 }
 
 // names is a payload of as many short claims as a Mux passes on its way to the iss.
@@ -217,7 +231,7 @@ func (f *forge) ending() string {
 
 // odd is a token of size bytes, of names in what is decoded before the signature, and then of letters that are no base64url.
 func (f *forge) odd(size int) string {
-	header := f.crammed()
+	header := f.crammed(288)
 	names := f.names()[:200]
 	names = names[:strings.LastIndexByte(names, ',')+1]
 	p := names + `"q":"` + f.mixed((6<<10-len(header))/4*3-500-len(names), `\\`, "x") + `",` + f.claims[1:len(f.claims)-1] + `,"z":"`
@@ -230,12 +244,12 @@ func (f *forge) odd(size int) string {
 func (f *forge) full(size int) string {
 	var p strings.Builder
 	p.WriteString(`{"aud":["`)
-	for range 20 {
+	for range 18 {
 		p.WriteString(f.text(34) + `","`)
 	}
 	p.WriteString(audience + `"],`)
-	for n := range 28 {
-		fmt.Fprintf(&p, `"%s\n%s\n%x":"%s",`, f.text(14), f.text(14), n, f.text(14))
+	for n := range 20 {
+		fmt.Fprintf(&p, `"%s%s%s%x":"%s",`, f.text(14), []string{`\n`, "", `\u0041`, ""}[n%4], f.text(14), n, f.text(14))
 	}
 	payload := "." + b64(p.String()+strings.Replace(f.claims, `"aud":"`+audience+`",`, "", 1)[1:]) + f.signature
 	return f.named(min(4040, (size-len(payload))/4*3)) + payload
@@ -261,7 +275,7 @@ func (f *forge) path(size int) string {
 // rawPath is path with as many escapes as there may be.
 func (f *forge) rawPath(size int) string {
 	path := "/a"
-	for left := 254; left > 0 && len(path) < size-8; left-- {
+	for left := 126; left > 0 && len(path) < size-8; left-- {
 		if f.chance.IntN(2) > 0 && left > 1 {
 			path += "%c3%a9"
 			left--
@@ -274,6 +288,16 @@ func (f *forge) rawPath(size int) string {
 }
 
 func (f *forge) oneOf(parts ...string) string { return parts[f.chance.IntN(len(parts))] }
+
+// needless is a path of as many escapes of letters as there may be, which begins as the rules do.
+func (f *forge) needless(size int) string {
+	path := "/x/b/x"
+	for left := 126; left > 0 && len(path) < size-8; left-- {
+		path += f.oneOf("%41", "%7e", "%61", "%5A")
+		path += strings.TrimSuffix(f.mixed(min(size-len(path), 1+f.chance.IntN(1+max(0, size-len(path)-4*left)/left*2)), "a", "b", "/x", "é"), "/")
+	}
+	return path
+}
 
 // scheme is the longest that may be one.
 func (f *forge) scheme() string {
@@ -317,7 +341,7 @@ func room(headers []string, others int) int {
 func (f *forge) tiny(number int) string {
 	line := "Cookie: a"
 	for range number - 1 {
-		line += ";" + f.oneOf("", " ", "  ") + f.oneOf("s", "sess", "session x", "sessionx", "session  x", "")
+		line += ";" + f.oneOf("", " ", "  ") + f.oneOf("s", "")
 	}
 	return line
 }
@@ -439,14 +463,20 @@ func (f *forge) everything() {
 			})
 		}
 	}
-	for name, payload := range map[string]func() string{"values": f.values, "names": f.names} {
-		f.unforeseen("a token of "+name+" among tiny cookies, and a path of needless escapes", func() *http.Request {
-			headers := []string{f.tiny(190) + ";session=" + f.crammed() + "." + b64(payload()) + f.signature, "Authorization: " + f.scheme() + " x"}
-			return get(f.rawPath(min(8<<10, room(headers, 0))-24), headers...)
-		})
+	for name, made := range map[string]func() string{
+		"values":       func() string { return f.crammed(288) + "." + b64(f.values()) + f.signature },
+		"names":        func() string { return f.crammed(288) + "." + b64(f.names()) + f.signature },
+		"dearer names": func() string { return f.crammed(384) + "." + b64(f.dearer()) + f.signature },
+	} {
+		for _, number := range []int{30, 60, 90, 120, 199} {
+			f.unforeseen(fmt.Sprintf("a token of %s among %d tiny cookies, and a path of needless escapes", name, number), func() *http.Request {
+				headers := []string{f.tiny(number) + ";session=" + made(), "Authorization: " + f.scheme() + " x"}
+				return get(f.needless(max(508, min(8<<10, room(headers, 0)-32*number)-24)), headers...)
+			})
+		}
 		f.unforeseen("a token of "+name+" beside a path of needless escapes", func() *http.Request {
-			headers := []string{authorization(f.crammed() + "." + b64(payload()) + f.signature)}
-			return get(f.rawPath(min(8<<10, room(headers, 0))-24), headers...)
+			headers := []string{authorization(made())}
+			return get(f.needless(min(8<<10, room(headers, 0))-24), headers...)
 		})
 	}
 	f.unforeseen("50 cookies, a short path of needless escapes, and odd letters", func() *http.Request {
@@ -464,9 +494,9 @@ func (f *forge) everything() {
 		lines[0] += ";" + own
 		return get(f.path(512), append(lines, "Authorization: "+strings.Repeat("~", 64)+" x", proxies(1000))...)
 	})
-	f.unforeseen("200 cookies, a long path, and a token", func() *http.Request {
-		path, headers := f.path(4<<10), f.cookieLines(200, 0)
-		return get(path, append(headers, authorization(f.within(room(headers, 1)-len(path)-len("AuthorizationBearer "), f.short(), "{", "z")))...)
+	f.unforeseen("60 cookies, a long path, and a token", func() *http.Request {
+		path, headers := f.path(3<<10), f.cookieLines(60, 0)
+		return get(path, append(headers, authorization(f.within(room(headers, 1)-len(path)-60*32-len("AuthorizationBearer "), f.short(), "{", "z")))...)
 	})
 }
 

@@ -193,9 +193,9 @@ func registers(mux *http.ServeMux, pattern string) (ok bool) {
 // CONNECT; and any form but origin-form (RFC 9112 section 3.2), that is, a target with a scheme or host in a request that
 // came over a connection. Headers have no say: neither method overrides nor X-Forwarded-*, X-Original-URL and the like.
 //
-// A path of more than 8 KiB, as it was sent, is refused with 414. So is one of more than 256 escapes that [url.URL] would spell otherwise,
+// A path of more than 8 KiB, as it was sent, is refused with 414. So is one of more than 128 escapes that [url.URL] would spell otherwise,
 // as with digits in lower case, or a parenthesis that it would escape; and one of more than 512 bytes, decoded, or as it was sent where url.URL
-// would spell it otherwise, that has more than 9 KiB together with the headers, to each of which 32 bytes are added.
+// would spell it otherwise, that has more than 9 KiB together with the headers, to each of which 32 bytes are added, and for each cookie.
 //
 // What passes goes on with the very bytes that were judged. Some routers, chi among them, match the path as the client has
 // spelled it where it is encoded more than necessary (RawPath), most match the decoded one. A request that comes under

@@ -1,11 +1,13 @@
 package middleware
 
 import (
+	"math/bits"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/perimeter-go/perimeter/internal/cookies"
 	"github.com/perimeter-go/perimeter/internal/headers"
 	"github.com/perimeter-go/perimeter/internal/validutf8"
 )
@@ -15,7 +17,7 @@ const (
 	// few take more by default.
 	maxPath = 8 << 10
 	// maxEscapes is how many escapes there may be in one that url.URL would spell otherwise, with a RawPath: to see what they hide takes long.
-	maxEscapes = 256
+	maxEscapes = 128
 	// usualPath is that of a path beside which there may be headers of any length.
 	usualPath = 512
 	// maxPathAndHeaders is how long a longer path, decoded or as it is sent, may be together with the headers: a stranger's request has one thing that
@@ -49,7 +51,11 @@ func isEscapedTooOften(u *url.URL) bool {
 // isTooLongBeside is true of a path beside whose headers there is no room for it.
 func isTooLongBeside(r *http.Request) bool {
 	size := pathLength(r.URL)
-	return size > usualPath && headers.Exceed(r.Header, maxPathAndHeaders-size)
+	if size <= usualPath {
+		return false
+	}
+	room := maxPathAndHeaders - size
+	return headers.Exceed(r.Header, room) || headers.Exceed(r.Header, room-headers.Each*cookies.Number(r.Header["Cookie"]))
 }
 
 // pathLength is how much of a path there is to read: its own length, or that of its escapes.
@@ -155,21 +161,42 @@ func encodesPlainly(u *url.URL) bool {
 	if raw == "" {
 		return true
 	}
-	for {
-		plain, rest, escaped := strings.Cut(raw, "%")
-		if !strings.HasPrefix(path, plain) {
+	for len(raw) >= 8 && len(path) >= 8 { // at once, for nobody foresees where an escape is
+		w := word(raw)
+		escape := w ^ eachByte*'%'
+		n := bits.TrailingZeros64((escape-eachByte)&^escape&highBits) / 8 // bytes before the first one, or all
+		if (w^word(path))<<(64-8*n) != 0 {
 			return false
 		}
-		path = path[len(plain):]
-		if !escaped {
-			return path == ""
+		if raw, path = raw[n:], path[n:]; n == 8 {
+			continue
 		}
-		c, ok := unescape(rest)
-		if !ok || c == '/' || c == '.' || path == "" || path[0] != c {
+		var ok bool
+		if raw, path, ok = pastEscape(raw, path); !ok {
 			return false
 		}
-		raw, path = rest[len("XX"):], path[1:]
 	}
+	for raw != "" {
+		ok := path != "" && raw[0] == path[0]
+		if raw[0] == '%' {
+			raw, path, ok = pastEscape(raw, path)
+		} else if ok {
+			raw, path = raw[1:], path[1:]
+		}
+		if !ok {
+			return false
+		}
+	}
+	return path == ""
+}
+
+// pastEscape goes past the escape that raw begins with, and what it stands for in path, if that is what it is and need not be hidden.
+func pastEscape(raw, path string) (rest, pathRest string, ok bool) {
+	c, ok := unescape(raw[1:])
+	if !ok || c == '/' || c == '.' || path == "" || path[0] != c {
+		return "", "", false
+	}
+	return raw[len("%XX"):], path[1:], true
 }
 
 // unescape decodes the two digits of an escape that s begins with (RFC 3986 section 2.1).

@@ -189,11 +189,11 @@ func TestLongPaths(t *testing.T) {
 			{"8 KiB", long("/", "x", 8<<10), 200},
 			{"a byte more", long("/", "x", 8<<10+1), 414},
 			{"1 MiB", long("/", "x/", 1<<20), 414},
-			{"8 KiB with needless escapes", long("/"+strings.Repeat("%41", 256), "x", 8<<10), 200},
-			{"a byte more than those", long("/"+strings.Repeat("%41", 256), "x", 8<<10+1), 414},
-			{"an escape more than those", "/" + strings.Repeat("%41", 257), 414},
-			{"a needless escape among as many as there may be", "/%41" + strings.Repeat("%C3%A9", 127) + "%20", 200},
-			{"a needless escape among more", "/%41" + strings.Repeat("%C3%A9", 128), 414},
+			{"8 KiB with needless escapes", long("/"+strings.Repeat("%41", 128), "x", 8<<10), 200},
+			{"a byte more than those", long("/"+strings.Repeat("%41", 128), "x", 8<<10+1), 414},
+			{"an escape more than those", "/" + strings.Repeat("%41", 129), 414},
+			{"a needless escape among as many as there may be", "/%41" + strings.Repeat("%C3%A9", 63) + "%20", 200},
+			{"a needless escape among more", "/%41" + strings.Repeat("%C3%A9", 64), 414},
 			{"8 KiB of letters that must be encoded", long("/x", "%C3%A9", 8<<10), 200},
 			{"a letter more", long("/xxx", "%C3%A9", 8<<10+2), 414},
 			{"8 KiB of such letters, not encoded", long("/x", "\u00e9", 8<<10), 200},
@@ -217,10 +217,12 @@ func TestLongPathBesideHeaders(t *testing.T) {
 		for _, row := range []struct {
 			name    string
 			path    string
-			headers []int // how long each is
+			headers []int // how long each is, or minus how long two cookies are
 			want    int
 		}{
 			{"a path of 8 KiB and 1 KiB of headers", "/" + strings.Repeat("x", 8<<10-1), []int{1<<10 - overhead}, 200},
+			{"a cookie instead of headers", "/" + strings.Repeat("x", 8<<10-1), []int{-(1<<10 - len("Cookie") - 32 - 32)}, 200},
+			{"a byte more of cookies", "/" + strings.Repeat("x", 8<<10-1), []int{-(1<<10 - len("Cookie") - 32 - 32 + 1)}, 414},
 			{"a byte more of headers", "/" + strings.Repeat("x", 8<<10-1), []int{1<<10 - overhead + 1}, 414},
 			{"1 KiB of several headers", "/" + strings.Repeat("x", 8<<10-1), slices.Repeat([]int{64 - overhead}, 16), 200},
 			{"an empty header more", "/" + strings.Repeat("x", 8<<10-1), append(slices.Repeat([]int{64 - overhead}, 16), 0), 414},
@@ -228,12 +230,16 @@ func TestLongPathBesideHeaders(t *testing.T) {
 			{"a byte more of the path", "/" + strings.Repeat("x", 512), []int{1 << 20}, 414},
 			{"a byte more of the path, and as much of headers as may be", "/" + strings.Repeat("x", 512), []int{9<<10 - 513 - overhead}, 200},
 			{"a byte more of the path, and one more of headers", "/" + strings.Repeat("x", 512), []int{9<<10 - 512 - overhead}, 414},
-			{"needless escapes count as they were sent", "/x" + strings.Repeat("%41", 256), []int{9<<10 - 770 - overhead + 1}, 414},
-			{"needless escapes, and as much of headers as may be", "/x" + strings.Repeat("%41", 256), []int{9<<10 - 770 - overhead}, 200},
+			{"needless escapes count as they were sent", "/x" + strings.Repeat("%41", 128) + strings.Repeat("x", 200), []int{9<<10 - 586 - overhead + 1}, 414},
+			{"needless escapes, and as much of headers as may be", "/x" + strings.Repeat("%41", 128) + strings.Repeat("x", 200), []int{9<<10 - 586 - overhead}, 200},
 			{"other escapes count as what they mean", "/" + strings.Repeat("%C3%A9", 255), []int{1 << 20}, 200},
 		} {
 			r := get(row.path)
 			for _, size := range row.headers {
+				if size < 0 { // two cookies
+					r.Header["Cookie"] = []string{strings.Repeat("x", -size-1) + ";"}
+					continue
+				}
 				r.Header["X-A"] = append(r.Header["X-A"], strings.Repeat("x", size))
 			}
 			require.Equal(t, row.want, serve(h, r).Code, "%s: %s", name, row.name)

@@ -77,7 +77,7 @@ func crowded(size, most int) (all []claim) {
 func named(order *rand.Rand, size int, head string) string {
 	names := ""
 	for n := range 24 - len("alg kid typ x")/4 - 1 {
-		names += `"` + letters(order, 1+order.IntN(12)) + `\n` + letters(order, 1+order.IntN(12)) + fmt.Sprintf(`%x":"",`, n)
+		names += `"` + letters(order, 1+order.IntN(12)) + []string{`\n`, ""}[n%2] + letters(order, 1+order.IntN(12)) + fmt.Sprintf(`%x":"",`, n)
 	}
 	names += head + `,"x":"`
 	return names + letters(order, size-len(names)-1) + `"`
@@ -87,12 +87,12 @@ func named(order *rand.Rand, size int, head string) string {
 func full(order *rand.Rand, size int) string {
 	var sb strings.Builder
 	sb.WriteString(`{"aud":["`)
-	for range 20 {
+	for range 10 {
 		sb.WriteString(letters(order, 1+order.IntN(size/60)) + `","`)
 	}
 	sb.WriteString(audience + `"],`)
-	for n := range 28 {
-		fmt.Fprintf(&sb, `"%s\n%s\n%x":"%s",`, letters(order, 1+order.IntN(size/140)), letters(order, 1+order.IntN(size/140)), n, letters(order, 1+order.IntN(size/140)))
+	for n := range 20 {
+		fmt.Fprintf(&sb, `"%s%s%s%x":"%s",`, letters(order, 1+order.IntN(size/80)), []string{`\n`, `\u0041`}[n%2], letters(order, 1+order.IntN(size/80)), n, letters(order, 1+order.IntN(size/80)))
 	}
 	return sb.String() + payload(without("aud"))[1:]
 }

@@ -58,7 +58,7 @@ func NewMux(vs ...*Verifier) (*Mux, error) {
 
 // Verify is [Verifier.Verify] by the verifier of the token's issuer. A token of any other issuer is refused, and so is one whose iss is not in its first
 // 6 KiB, or comes after more than 256 members and elements, of which each claim counts as four, and an empty object or array as two. Of a payload with more
-// than 4 KiB, or behind a header of more than 1 KiB as it is sent, it looks at nothing else before the signature, so that one that has expired costs a call of the
+// than 4 KiB, or behind a header of more than 512 bytes as it is sent, it looks at nothing else before the signature, so that one that has expired costs a call of the
 // key source as well, and is undecided without keys.
 func (m *Mux) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {
 	if m == nil || m.byIssuer == nil {
@@ -112,7 +112,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *vou
 		}
 	}
 	var claims members
-	if msg.PayloadSize() > worthTwice || len(msg.HeaderSegment()) > maxHeaderSegment {
+	if msg.PayloadSize() > worthTwice || len(msg.HeaderSegment()) > longHeader {
 		claims.putOff(v.policy.reads)
 	} else if err := claims.readStart(start, &msg, v.policy.reads); err != nil {
 		return nil, nil, err
@@ -128,6 +128,7 @@ func (m *Mux) verify(ctx context.Context, raw string, have []Proof, vouched *vou
 const (
 	maxUpToIssuer   = 6 << 10 // bytes of a token
 	maxBeforeIssuer = 256     // members and elements
+	longHeader      = 512     // bytes as it is sent, behind which nothing else is looked for
 )
 
 // worthSearching is how many bytes of a payload are. Who has sent a long header has had his share.

@@ -230,9 +230,9 @@ func TestAMuxReadsALongPayloadAfterItsSignature(t *testing.T) {
 		want  token.Reason
 		asked int
 	}{
-		{"one that is not long, behind a header that is", mux.Verify, behind(1<<10 + 2), token.ReasonSignature, 1},
-		{"one that is not long, behind a header that is not", mux.Verify, behind(1 << 10), token.ReasonExpired, 0},
-		{"one that is not long, behind a header that is, by the verifier alone", v.Verify, behind(1<<10 + 2), token.ReasonExpired, 0},
+		{"one that is not long, behind a header that is", mux.Verify, behind(514), token.ReasonSignature, 1},
+		{"one that is not long, behind a header that is not", mux.Verify, behind(512), token.ReasonExpired, 0},
+		{"one that is not long, behind a header that is, by the verifier alone", v.Verify, behind(514), token.ReasonExpired, 0},
 		{"a long payload", mux.Verify, genuine, token.ReasonExpired, 1},
 		{"a forged one", mux.Verify, forged, token.ReasonSignature, 1},
 		{"a forged one, by the verifier alone", v.Verify, forged, token.ReasonExpired, 0},

@@ -103,7 +103,7 @@ func referenceHeader(data []byte) error {
 		}
 		return r
 	}, typ), "application/")
-	if !ok1 || !ok2 || !ok3 || !ok4 || alg != "EdDSA" && alg != "Ed25519" || len(kid) > 256 || len(data) > 4<<10 || values > 24 || escapes(data) > 24 ||
+	if !ok1 || !ok2 || !ok3 || !ok4 || alg != "EdDSA" && alg != "Ed25519" || len(kid) > 256 || len(data) > 4<<10 || values > 24 || escapes(data) > 12 ||
 		strings.Contains(typ, "+jwt") && typ != "at+jwt" {
 		return errReference
 	}

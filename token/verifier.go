@@ -101,7 +101,7 @@ func (v *Verifier) issuer() string {
 // what the key source returned, or is that of a proof's Find.
 //
 // Verify costs at most one call of the key source, and none for a token that can be refused without. Of a payload with more than 48 members and elements
-// or 48 escapes only the start is looked at for that, and of one with more than 2 KiB only the first KiB, up to 16 members and elements, or escapes; not at an
+// or 24 escapes only the start is looked at for that, and of one with more than 2 KiB only the first KiB, up to 16 members and elements, or 8 escapes; not at an
 // aud with more than 8 backslashes or a date of more than 20 bytes. What is wrong there is found after the signature.
 // A token that is remembered costs one call as well, and a second if its key was replaced by another.
 func (v *Verifier) Verify(ctx context.Context, raw string, have ...Proof) (*Claims, error) {

@@ -14,9 +14,9 @@ const (
 	maxLines  = 16  // RFC 6265 section 5.4 has a client send one; what HTTP/2 splits, net/http joins
 	maxNumber = 200 // Chrome keeps 180 of a site
 	maxSize   = 36 << 10
-	few       = 50       // RFC 6265 section 6.1 asks browsers for as many of a site
+	few       = 50      // RFC 6265 section 6.1 asks browsers for as many of a site
 	maxBeside = 9 << 10 // headers, where there are more: a stranger's request has one thing that takes long to read, not two
-	maxBlanks = 8        // in each place: a browser sends one before a cookie
+	maxBlanks = 8       // in each place: a browser sends one before a cookie
 )
 
 // ErrTooMany is what is wrong with a request for which TooMany is true: none of its cookies is looked at.
@@ -37,6 +37,14 @@ func TooMany(h map[string][]string) bool {
 		number += strings.Count(line, ";")
 	}
 	return number > maxNumber || number > few && headers.Exceed(h, maxBeside)
+}
+
+// Number is how many cookies there are in lines of Cookie headers, besides one in each.
+func Number(lines []string) (n int) {
+	for _, line := range lines {
+		n += strings.Count(line, ";")
+	}
+	return n
 }
 
 // Named yields the cookies of these names, which are tokens, in the lines of a request's Cookie headers: which of the names, and the value with the blanks that

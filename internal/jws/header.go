@@ -8,7 +8,7 @@ const maxKeyID = 256
 // maxType is the length of the longest typ, in bytes: two names of 127 letters, and what stands between them (RFC 6838 section 4.2), with room to spare.
 const maxType = 256
 
-// maxHeaderValues is how many members and elements there may be in a header, at all depths, and how many escapes. It must be read before anything is known of
+// maxHeaderValues is how many members and elements there may be in a header, at all depths; of escapes half as many. It must be read before anything is known of
 // its sender.
 const maxHeaderValues = 24
 

@@ -66,10 +66,10 @@ func walk(data []byte, first byte, member func(name string, value []byte) error)
 // object before what follows it is checked, so that an error of Scan may come after any number of calls. Of a document that was cut
 // off, the members that are whole are found. name and value share memory with the document.
 //
-// A document of more than most members and elements, at all depths, is ErrTooMany, and so is one of more than as many escapes: they are what
+// A document of more than most members and elements, at all depths, is ErrTooMany, and so is one of more than half as many escapes: they are what
 // takes time. A pair of surrogates is one.
 func Scan(document string, most int, member func(name, value string)) error {
-	s := scanner{reader: reader{data: document, escapes: most}, left: most}
+	s := scanner{reader: reader{data: document, escapes: most / 2}, left: most}
 	return s.document('{', member)
 }
 
