@@ -323,6 +323,43 @@ func TestPathsOfAURL(t *testing.T) {
 	}
 }
 
+// However long a path is, and wherever its escapes stand, it is what it was sent as.
+func TestPathsThatAreSpelledOtherwise(t *testing.T) {
+	h := newGuard(t, as("alice", "")).Handler(reached)
+	chance := rand.New(rand.NewPCG(1, 2))
+	letters := []string{"a", "b", "(", "%61", "%62", "%28", "\u00e9", "%c3%a9", "%C3%A9", "c", "d", "e", "f", "g"}
+	passed := map[bool]int{}
+	for range 50_000 {
+		raw := "/"
+		for range chance.IntN(30) {
+			raw += letters[chance.IntN(len(letters))]
+		}
+		decoded, err := url.PathUnescape(raw)
+		require.NoError(t, err)
+		switch at := chance.IntN(len(raw)); chance.IntN(6) { // often they are not the same
+		case 0:
+			raw = raw[:at] + raw[at+1:]
+		case 1:
+			raw = raw[:at] + string("ab%4620ef("[chance.IntN(10)]) + raw[at+1:]
+		case 2:
+			raw += "%61"[:chance.IntN(4)]
+		case 3:
+			decoded += "ab"[:chance.IntN(3)]
+		}
+		means, err := url.PathUnescape(raw)
+		hidden := strings.ToLower(raw)
+		want := err == nil && raw != "" && means == decoded && !strings.Contains(hidden, "%2f") && !strings.Contains(hidden, "%2e")
+		r := get("/")
+		r.URL = &url.URL{Path: decoded, RawPath: raw}
+		if raw == "" { // the path alone counts
+			want = true
+		}
+		passed[want]++
+		require.Equal(t, want, serve(h, r).Code == http.StatusOK, "%q %q", decoded, raw)
+	}
+	require.Greater(t, min(passed[true], passed[false]), 10_000)
+}
+
 func TestAHostInATestsURLDoesNoHarm(t *testing.T) {
 	require.Equal(t, 200, serve(everything(t), httptest.NewRequest(http.MethodGet, "http://example.com/orders", nil)).Code)
 }
