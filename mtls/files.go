@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"unicode"
 )
 
 // Files names the files that a [Trust] is read from.
@@ -182,13 +183,14 @@ func readCRL(der []byte) (*x509.RevocationList, error) {
 	return crl, nil
 }
 
-// blocks calls each for every block of PEM that is nothing but blocks of one type. encoding/pem skips what it does not understand, and bits at the
-// end that are no part of the bytes: a block has to be, but for its blanks, what an encoder writes.
+// blocks calls each for every block of PEM that is nothing but blocks of one type. encoding/pem skips what it does not understand, as a block that begins
+// within a line, and bits at the end that are no part of the bytes: a block has to be, but for its blanks, what an encoder writes.
 func blocks(data []byte, kind string, each func(der []byte) error) error {
 	begin := []byte("-----BEGIN ")
-	n := 0
-	for data = bytes.TrimSpace(data); len(data) > 0; data = bytes.TrimSpace(data) {
-		if !bytes.HasPrefix(data, begin) {
+	n, all := 0, bytes.TrimRightFunc(data, unicode.IsSpace)
+	for data = bytes.TrimSpace(all); len(data) > 0; data = bytes.TrimSpace(data) {
+		before := all[:len(all)-len(data)]
+		if !bytes.HasPrefix(data, begin) || len(before) > 0 && before[len(before)-1] != '\n' {
 			return errPEM
 		}
 		b, rest := pem.Decode(data)

@@ -58,6 +58,12 @@ func TestFilesThatAreNotWhatTheyShouldBe(t *testing.T) {
 	spiffe := func(x string) []byte { return []byte(`{"keys":[{"use":"x509-svid","x5c":` + x + `}]}`) }
 	withHeader := strings.Replace(string(good), "-----\n", "-----\nProc-Type: 4,ENCRYPTED\n\n", 1)
 	d := dir(t.TempDir())
+	for _, between := range []string{"", "\n", "\r\n", " \r\n\t\n"} {
+		data := between + string(good) + between + string(good) + between
+		trust, err := mtls.Files{Roots: []string{d.write(t, "file", []byte(data))}}.Read()
+		require.NoError(t, err, "%q", between)
+		require.Len(t, trust.Roots, 2)
+	}
 	for name, row := range map[string]struct {
 		kind string
 		data []byte
@@ -71,6 +77,9 @@ func TestFilesThatAreNotWhatTheyShouldBe(t *testing.T) {
 		"text before":                          {"roots", append([]byte("CA:\n"), good...)},
 		"text between":                         {"roots", append(append(append([]byte{}, good...), "next\n"...), good...)},
 		"text after":                           {"roots", append(append([]byte{}, good...), "end"...)},
+		"a blank before the first":             {"roots", append([]byte("\n "), good...)},
+		"a carriage return before the first":   {"roots", append([]byte("\r"), good...)},
+		"a blank before the second":            {"roots", append(append(append([]byte{}, good...), ' '), good...)},
 		"cut off":                              {"roots", good[:len(good)-20]},
 		"cut off in the second":                {"roots", append(append([]byte{}, good...), good[:len(good)/2]...)},
 		"the first is broken":                  {"roots", append(append([]byte{}, good[:len(good)/2]...), good...)},

@@ -75,6 +75,7 @@ func FuzzRoots(f *testing.F) {
 	f.Add(append(bytes.Clone(good), good...))
 	f.Add(append(bytes.Clone(good[:100]), good...))
 	f.Add(append([]byte("text\n"), good...))
+	f.Add(append([]byte("\r"), good...))
 	f.Add(pemOf("PRIVATE KEY", []byte{1}))
 	f.Add(strayBits(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
