@@ -182,32 +182,27 @@ func (f *forge) crammed(size int) string {
 	return b64(head + strings.Repeat(" ", max(0, size-len(head)-len(tail))%16) + tail)
 }
 
-// values is a payload of nearly as many values as are read before the signature, most of them names and texts by chance, and as many escapes, with an iss in escapes.
-func (f *forge) values() string {
+// values is a payload of so many audiences and names of at most about so many bytes each, by chance, with blanks between them, half of the names with an
+// escape.
+func (f *forge) values(audiences, names, most int, blanks ...string) string {
 	var p strings.Builder
 	p.WriteString(`{"aud":["`)
-	for range 20 {
-		p.WriteString(f.text(28) + `","`)
+	for range audiences {
+		p.WriteString(f.text(most*3/2) + `",` + f.oneOf(blanks...) + `"`)
 	}
 	p.WriteString(audience + `"],`)
-	for n := range 20 {
-		fmt.Fprintf(&p, `"%s%s%s%x":"%s",`, f.text(13), []string{`\n`, ""}[n%2], f.text(13), n, f.text(13))
+	for n := range names {
+		fmt.Fprintf(&p, `"%s%s%s%x":%s"%s",`, f.text(most), []string{`\n`, "", `\u0041`, ""}[n%4], f.text(most), n, f.oneOf(blanks...), f.text(most))
 	}
 	return p.String() + f.ending()
 }
 
-// dearer is values with longer texts, blanks between them and two kinds of escapes.
+// usualValues are nearly as many as are read before the signature.
+func (f *forge) usualValues() string { return f.values(20, 20, 19, "") }
+
+// dearer is longer, with blanks, and a text.
 func (f *forge) dearer() string {
-	var p strings.Builder
-	p.WriteString(`{"aud":["`)
-	for range 17 {
-		p.WriteString(f.text(39) + `",` + f.oneOf("", " ", "  ") + `"`)
-	}
-	p.WriteString(audience + `"],`)
-	for n := range 19 {
-		fmt.Fprintf(&p, `"%s%s%s%x":%s"%s",`, f.text(26), []string{`\n`, "", `\u0041`, ""}[n%4], f.text(26), n, f.oneOf("", " ", "  "), f.text(26))
-	}
-	return p.String() + `"z":"` + f.mixed(388, "x", "é") + `",` + strings.ReplaceAll(f.ending(), ".1234567", ".123456789")
+	return `{"z":"` + f.mixed(388, "x", "é") + `",` + f.values(17, 19, 26, "", " ", "  ")[1:]
 }
 
 // names is a payload of as many short claims as a Mux passes on its way to the iss.
@@ -242,16 +237,7 @@ func (f *forge) odd(size int) string {
 // full is a token of at most size bytes with such a header, and a payload of which all is read before the signature: about as many members, elements and
 // escapes as there may be.
 func (f *forge) full(size int) string {
-	var p strings.Builder
-	p.WriteString(`{"aud":["`)
-	for range 18 {
-		p.WriteString(f.text(34) + `","`)
-	}
-	p.WriteString(audience + `"],`)
-	for n := range 20 {
-		fmt.Fprintf(&p, `"%s%s%s%x":"%s",`, f.text(14), []string{`\n`, "", `\u0041`, ""}[n%4], f.text(14), n, f.text(14))
-	}
-	payload := "." + b64(p.String()+strings.Replace(f.claims, `"aud":"`+audience+`",`, "", 1)[1:]) + f.signature
+	payload := "." + b64(f.usualValues()) + f.signature
 	return f.named(min(4040, (size-len(payload))/4*3)) + payload
 }
 
@@ -272,32 +258,26 @@ func (f *forge) path(size int) string {
 	return "/a" + f.mixed(size-1, "\u00a9", "\u00df", "\u20ac", "\u65e5", "\U0001f600", "a", "b", "/x")
 }
 
-// rawPath is path with as many escapes as there may be.
-func (f *forge) rawPath(size int) string {
-	path := "/a"
-	for left := 126; left > 0 && len(path) < size-8; left-- {
-		if f.chance.IntN(2) > 0 && left > 1 {
-			path += "%c3%a9"
-			left--
-		} else {
-			path += "%41"
-		}
-		path += f.mixed(min(size-len(path), 1+f.chance.IntN(1+max(0, size-len(path)-4*left)/left*2)), "a", "b", "/x", "é")
+// escaped is a path of at most size bytes, with as many of these escapes as there may be.
+func (f *forge) escaped(start string, size int, escapes ...string) string {
+	path := start
+	for left := 126; left > 0 && len(path) < size-8; {
+		escape := f.oneOf(escapes...)
+		left -= strings.Count(escape, "%")
+		free := 1 + max(0, size-len(path)-4*left)/max(1, left)*2
+		path += escape + strings.TrimSuffix(f.mixed(min(size-len(path)-len(escape), 1+f.chance.IntN(free)), "a", "b", "/x", "é"), "/")
 	}
 	return path
+}
+
+func (f *forge) rawPath(size int) string { return f.escaped("/a", size, "%c3%a9", "%41") }
+
+// needless begins as the rules do.
+func (f *forge) needless(size int) string {
+	return f.escaped("/x/b/x", size, "%41", "%7e", "%61", "%5A")
 }
 
 func (f *forge) oneOf(parts ...string) string { return parts[f.chance.IntN(len(parts))] }
-
-// needless is a path of as many escapes of letters as there may be, which begins as the rules do.
-func (f *forge) needless(size int) string {
-	path := "/x/b/x"
-	for left := 126; left > 0 && len(path) < size-8; left-- {
-		path += f.oneOf("%41", "%7e", "%61", "%5A")
-		path += strings.TrimSuffix(f.mixed(min(size-len(path), 1+f.chance.IntN(1+max(0, size-len(path)-4*left)/left*2)), "a", "b", "/x", "é"), "/")
-	}
-	return path
-}
 
 // scheme is the longest that may be one.
 func (f *forge) scheme() string {
@@ -464,7 +444,7 @@ func (f *forge) everything() {
 		}
 	}
 	for name, made := range map[string]func() string{
-		"values":       func() string { return f.crammed(288) + "." + b64(f.values()) + f.signature },
+		"values":       func() string { return f.crammed(288) + "." + b64(f.usualValues()) + f.signature },
 		"names":        func() string { return f.crammed(288) + "." + b64(f.names()) + f.signature },
 		"dearer names": func() string { return f.crammed(384) + "." + b64(f.dearer()) + f.signature },
 	} {

@@ -25,17 +25,16 @@ var ErrTooMany = errors.New("too many cookies")
 // TooMany reports whether there is more in the Cookie headers of a request than is looked at: 16 lines, 200 cookies, or 36 KiB, or 50 cookies if all headers
 // take more than 9 KiB, with 32 bytes added for each.
 func TooMany(h map[string][]string) bool {
-	lines := h["Cookie"]
-	number, size := len(lines), 0
-	if number > maxLines {
+	lines, size := h["Cookie"], 0
+	if len(lines) > maxLines {
 		return true
 	}
 	for _, line := range lines {
 		if size += len(line); size > maxSize {
 			return true
 		}
-		number += strings.Count(line, ";")
 	}
+	number := len(lines) + Number(lines)
 	return number > maxNumber || number > few && headers.Exceed(h, maxBeside)
 }
 
